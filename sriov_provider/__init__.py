@@ -1,0 +1,1 @@
+"""SR-IOV load balancers for OpenStack Octavia."""

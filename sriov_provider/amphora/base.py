@@ -1,0 +1,115 @@
+"""Contract of the amphora side: what the worker asks of an amphora's agent."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from sriov_provider import tree
+from sriov_provider.network.base import Subnet
+
+
+@dataclasses.dataclass(frozen=True)
+class Endpoint:
+    """Where an agent listens. The amphora id is the name its certificate is checked against."""
+
+    amphora_id: str
+    address: str
+
+
+@dataclasses.dataclass(frozen=True)
+class AgentInfo:
+    """:ivar extension: version of our extension, None when the image lacks it"""
+
+    api_version: str
+    haproxy_version: str
+    extension: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class AmphoraView:
+    """One amphora of the load balancer as the configuration templates need it."""
+
+    id: str
+    management_ip: str
+    vrrp_ip: str
+    vrrp_port_id: str
+    role: str = "STANDALONE"
+
+
+@dataclasses.dataclass(frozen=True)
+class VipPlug:
+    """One VIP interface. ``additional`` pairs each further VIP address with its subnet."""
+
+    vip_address: str
+    subnet: Subnet
+    mac: str
+    mtu: int
+    vrrp_ip: str
+    additional: tuple[tuple[str, Subnet], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkPlug:
+    """One member interface; ``addresses`` pairs each fixed address with its subnet."""
+
+    mac: str
+    mtu: int
+    addresses: tuple[tuple[str, Subnet], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class FirewallState:
+    """:ivar digest: of the document in force, empty when there is none"""
+
+    digest: str
+    counters: Mapping[str, Any]
+
+
+class AmphoraClient(Protocol):
+    """Speaks to agents over mutual TLS. All verbs raise
+    :class:`~sriov_provider.errors.ProviderError` (AGENT_UNREACHABLE, AGENT_ERROR,
+    EXTENSION_MISSING, FIREWALL_REFUSED, CERTIFICATE)."""
+
+    def wait_ready(self, endpoint: Endpoint, timeout: float) -> AgentInfo:
+        """Poll (bounded, ``timeout`` seconds) until the agent answers."""
+
+    def plug_vip(self, endpoint: Endpoint, plug: VipPlug) -> None:
+        """Plugged already is success. The agent may need a moment until the guest kernel shows
+        the device: bounded retries inside."""
+
+    def plug_network(self, endpoint: Endpoint, plug: NetworkPlug) -> None:
+        """Plugged already means: set its addresses to these."""
+
+    def plug_network_on_vip(self, endpoint: Endpoint, vip: VipPlug, plug: NetworkPlug) -> None:
+        """Set member addresses on the VIP interface (members on the VIP's own network)."""
+
+    def apply_firewall(self, endpoint: Endpoint, document: Mapping[str, Any]) -> FirewallState:
+        """Replace the whole ruleset; FIREWALL_REFUSED with the agent's path and reason."""
+
+    def firewall(self, endpoint: Endpoint) -> FirewallState: ...
+
+    def configure(
+        self,
+        endpoint: Endpoint,
+        load_balancer: tree.LoadBalancer,
+        topology: str,
+        amphorae: tuple[AmphoraView, ...],
+        peer_port: int,
+    ) -> None:
+        """Make haproxy, LVS and certificates on this amphora exactly what the tree says: upload
+        certificates, haproxy and LVS configurations, (re)start, and delete listeners the agent
+        still runs that are no longer in the tree. ``load_balancer`` holds only what shall be
+        served. LVS pools need keepalived health checks as the templates write them."""
+
+
+class AmphoraBuilder(Protocol):
+    """Makes what an amphora is born with. Needs no network."""
+
+    def boot_files(
+        self, amphora_id: str, topology: str
+    ) -> tuple[Mapping[str, str], str | None, Any]:
+        """Config drive files (absolute path -> content: agent configuration, server certificate
+        with key, client CA, rsyslog), user data or None, and the certificate's expiry
+        (:class:`datetime.datetime`, UTC). Nothing is kept."""

@@ -1,0 +1,80 @@
+"""Contract of a compute driver: how amphorae come to be, few verbs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Protocol
+
+
+@dataclasses.dataclass(frozen=True)
+class ServerSpec:
+    """What to boot.
+
+    :ivar name: deterministic (``amphora-<amphora id>``), so that it is found again after a crash
+    :ivar networks: Neutron network ids to boot with, management network first
+    :ivar port_ids: Neutron ports to boot with, after the networks
+    :ivar files: absolute path -> content, for the config drive (five files of 10 KiB at most,
+        Nova's limit); holds the amphora's private key, hence no repr
+    """
+
+    name: str
+    flavor: str
+    image_id: str
+    networks: tuple[str, ...]
+    port_ids: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
+    key_name: str | None = None
+    availability_zone: str | None = None
+    server_group_id: str | None = None
+    files: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+    user_data: str | None = dataclasses.field(default=None, repr=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Server:
+    """:ivar status: Nova's (ACTIVE, BUILD, ERROR, ...)
+    :ivar fault: Nova's message when status is ERROR
+    """
+
+    id: str
+    name: str
+    status: str
+    host: str | None = None
+    fault: str | None = None
+
+
+class Compute(Protocol):
+    """All verbs raise :class:`~sriov_provider.errors.ProviderError`; deletes and detaches of what
+    is gone already are no error."""
+
+    def image_id(self, tag: str, owner: str | None) -> str:
+        """Newest active image with this tag. NOT_FOUND names the tag and owner."""
+
+    def check_flavor(self, flavor: str) -> None:
+        """NOT_FOUND when there is no such compute flavor."""
+
+    def ensure_server_group(self, name: str, policy: str) -> str:
+        """Id of the server group of this name; made with ``policy`` when there is none."""
+
+    def delete_server_group(self, group_id: str) -> None: ...
+
+    def create_server(self, spec: ServerSpec) -> Server: ...
+
+    def find_server(self, name: str) -> Server | None:
+        """The server of exactly this name, or None."""
+
+    def get_server(self, server_id: str) -> Server | None: ...
+
+    def delete_server(self, server_id: str) -> None:
+        """Ask for the delete; does not wait."""
+
+    def management_ip(self, server_id: str, network_id: str) -> str | None:
+        """First fixed address of the server on that network, or None when not there yet."""
+
+    def attach_port(self, server_id: str, port_id: str) -> None:
+        """Hot-plug by port id. NO_VF when the host has no free VF, PORT_BUSY when another server
+        holds the port; attached to this server already is success."""
+
+    def detach_port(self, server_id: str, port_id: str) -> None:
+        """Ask for the detach; does not wait."""

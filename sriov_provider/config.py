@@ -1,0 +1,228 @@
+"""Settings: read once from octavia.conf, handed on as immutable dataclasses.
+
+Ours live in ``[sriov_provider]``. Settings that operators already have for the stock provider are
+read from their own sections where they mean the same. A private :class:`oslo_config.cfg.ConfigOpts`
+is used, so that nothing collides with what octavia registers in the same process.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+from oslo_config import cfg
+
+GROUP = "sriov_provider"
+
+OPTS = (
+    cfg.StrOpt(
+        "database_connection",
+        default="sqlite:////var/lib/octavia/sriov_provider.sqlite",
+        secret=True,
+        help="SQLAlchemy URL of the provider's own database (SQLite, MySQL/MariaDB or PostgreSQL).",
+    ),
+    cfg.IntOpt("worker_threads", default=8, min=1, help="Jobs a worker runs at the same time."),
+    cfg.FloatOpt(
+        "poll_interval",
+        default=5.0,
+        min=0.1,
+        help="Seconds between looks for jobs whose wake-up got lost or whose lease ran out.",
+    ),
+    cfg.IntOpt("lease_seconds", default=60, min=5, help="Lifetime of a job's lease, in seconds."),
+    cfg.IntOpt(
+        "max_attempts",
+        default=3,
+        min=1,
+        help="Runs of one job before its object goes to ERROR.",
+    ),
+    cfg.FloatOpt(
+        "retry_interval",
+        default=10.0,
+        min=0.0,
+        help="Seconds before a job that failed for a passing reason is run again; doubled each time.",
+    ),
+    cfg.FloatOpt(
+        "tree_timeout",
+        default=20.0,
+        min=1.0,
+        help="Seconds to wait for the Octavia API to commit what a job is about. When it never "
+        "does, the API has rolled back and the job is dropped.",
+    ),
+    cfg.FloatOpt(
+        "outbox_interval",
+        default=2.0,
+        min=0.1,
+        help="Seconds between attempts to deliver a status the driver-agent has not taken yet.",
+    ),
+    cfg.BoolOpt(
+        "allow_vip_echo",
+        default=False,
+        help="Let the amphora answer ICMP echo requests to VIP addresses on ports that the amphora "
+        "filters.",
+    ),
+)
+CONTROLLER_WORKER_OPTS = (
+    cfg.ListOpt("amp_boot_network_list", default=[]),
+    cfg.ListOpt("amp_secgroup_list", default=[]),
+    cfg.StrOpt("amp_flavor_id", default=""),
+    cfg.StrOpt("amp_image_tag", default=""),
+    cfg.StrOpt("amp_image_owner_id", default=""),
+    cfg.StrOpt("amp_ssh_key_name", default=""),
+    cfg.IntOpt("amp_active_retries", default=30),
+    cfg.IntOpt("amp_active_wait_sec", default=10),
+    cfg.StrOpt("loadbalancer_topology", default="SINGLE"),
+)
+NOVA_OPTS = (
+    cfg.StrOpt("service_name"),
+    cfg.StrOpt("endpoint"),
+    cfg.StrOpt("region_name"),
+    cfg.StrOpt("endpoint_type", default="publicURL"),
+    cfg.StrOpt("ca_certificates_file"),
+    cfg.BoolOpt("insecure", default=False),
+    cfg.BoolOpt("enable_anti_affinity", default=False),
+    cfg.StrOpt("anti_affinity_policy", default="anti-affinity"),
+    cfg.IntOpt("random_amphora_name_length", default=0),
+    cfg.StrOpt("availability_zone"),
+)
+_RUN = "/var/run/octavia/"
+DRIVER_AGENT_OPTS = (
+    cfg.StrOpt("status_socket_path", default=_RUN + "status.sock"),
+    cfg.StrOpt("stats_socket_path", default=_RUN + "stats.sock"),
+    cfg.StrOpt("get_socket_path", default=_RUN + "get.sock"),
+)
+NETWORKING_OPTS = (
+    cfg.IntOpt("port_detach_timeout", default=300),
+    cfg.IntOpt("max_retries", default=15),
+    cfg.IntOpt("retry_interval", default=1),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Worker:
+    """Durations in seconds."""
+
+    threads: int = 8
+    poll_interval: float = 5.0
+    lease_seconds: int = 60
+    max_attempts: int = 3
+    retry_interval: float = 10.0
+    tree_timeout: float = 20.0
+    outbox_interval: float = 2.0
+    owner: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Amphora:
+    """How amphorae are booted; from ``[controller_worker]`` and ``[nova]``.
+
+    ``boot_timeout`` and ``boot_interval`` in seconds; ``detach_timeout`` in seconds.
+    """
+
+    boot_networks: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
+    flavor: str = ""
+    image_tag: str = ""
+    image_owner: str | None = None
+    key_name: str | None = None
+    topology: str = "SINGLE"
+    boot_timeout: float = 300.0
+    boot_interval: float = 10.0
+    availability_zone: str | None = None
+    anti_affinity: str | None = None
+    random_name_length: int = 0
+    detach_timeout: float = 300.0
+    allow_vip_echo: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Sockets:
+    """Where the driver-agent listens."""
+
+    status: str = _RUN + "status.sock"
+    stats: str = _RUN + "stats.sock"
+    get: str = _RUN + "get.sock"
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """:ivar config_files: where they came from, for libraries that read the files themselves"""
+
+    database_connection: str = dataclasses.field(repr=False, default="sqlite://")
+    worker: Worker = Worker()
+    amphora: Amphora = Amphora()
+    sockets: Sockets = Sockets()
+    config_files: tuple[str, ...] = ()
+
+
+def list_opts() -> list[tuple[str, list[Any]]]:
+    """For ``oslo-config-generator``: only our own options."""
+    return [(GROUP, list(OPTS))]
+
+
+def parse(config_files: Sequence[str]) -> Any:
+    """A private ``ConfigOpts`` over these files, with our options and the ones we share."""
+    conf = cfg.ConfigOpts()
+    conf.register_opts(OPTS, GROUP)
+    conf.register_opts(CONTROLLER_WORKER_OPTS, "controller_worker")
+    conf.register_opts(NOVA_OPTS, "nova")
+    conf.register_opts(DRIVER_AGENT_OPTS, "driver_agent")
+    conf.register_opts(NETWORKING_OPTS, "networking")
+    conf(args=[], project="octavia", default_config_files=list(config_files), default_config_dirs=[])
+    return conf
+
+
+def files_in_use(conf: Any) -> tuple[str, ...]:
+    """The files a running service was started with.
+
+    :param conf: that service's parsed ``ConfigOpts`` (in octavia's processes: ``cfg.CONF``)
+    """
+    files = list(conf.config_file or [])
+    for directory in conf.config_dir or []:
+        files.append(directory)
+    return tuple(str(f) for f in files)
+
+
+def settings(conf: Any) -> Settings:
+    """Everything but credentials, as one immutable object."""
+    ours = conf[GROUP]
+    agent = conf.driver_agent
+    return Settings(
+        database_connection=ours.database_connection,
+        worker=Worker(
+            threads=ours.worker_threads,
+            poll_interval=ours.poll_interval,
+            lease_seconds=ours.lease_seconds,
+            max_attempts=ours.max_attempts,
+            retry_interval=ours.retry_interval,
+            tree_timeout=ours.tree_timeout,
+            outbox_interval=ours.outbox_interval,
+            owner=socket.gethostname(),
+        ),
+        amphora=_amphora(conf),
+        sockets=Sockets(
+            agent.status_socket_path, agent.stats_socket_path, agent.get_socket_path
+        ),
+        config_files=tuple(str(f) for f in conf.default_config_files or ()),
+    )
+
+
+def _amphora(conf: Any) -> Amphora:
+    ours, worker, nova = conf[GROUP], conf.controller_worker, conf.nova
+    return Amphora(
+        boot_networks=tuple(worker.amp_boot_network_list),
+        security_groups=tuple(worker.amp_secgroup_list),
+        flavor=worker.amp_flavor_id,
+        image_tag=worker.amp_image_tag,
+        image_owner=worker.amp_image_owner_id or None,
+        key_name=worker.amp_ssh_key_name or None,
+        topology=worker.loadbalancer_topology,
+        boot_timeout=float(worker.amp_active_retries * worker.amp_active_wait_sec),
+        boot_interval=float(worker.amp_active_wait_sec),
+        availability_zone=nova.availability_zone,
+        anti_affinity=nova.anti_affinity_policy if nova.enable_anti_affinity else None,
+        random_name_length=nova.random_amphora_name_length,
+        detach_timeout=float(conf.networking.port_detach_timeout),
+        allow_vip_echo=ours.allow_vip_echo,
+    )

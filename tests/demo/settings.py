@@ -1,0 +1,94 @@
+"""Where everything is and how big the cloud is. Nothing here starts anything."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+IP = "127.0.0.1"
+# The cloud lives in a network namespace of its own, so the services keep their usual ports.
+PORTS = {
+    "mysql": 3306,
+    "rabbitmq": 5672,
+    "epmd": 4369,
+    "memcached": 11211,
+    "keystone": 5000,
+    "placement": 8778,
+    "neutron": 9696,
+    "nova": 8774,
+    "glance": 9292,
+    "octavia": 9876,
+}
+# Throw-away: reachable from inside the cloud's own network namespace only.
+PASSWORD = "demo-password"
+REGION = "RegionOne"
+# From 198.18.0.0/15, the range set aside for tests (RFC 2544).
+MANAGEMENT_CIDR = "198.18.0.0/20"
+MANAGEMENT_IP = "198.18.0.1"
+PUBLIC_CIDR = "198.18.16.0/20"
+MEMBERS_CIDR = "198.18.32.0/20"
+PRIVATE_CIDR = "198.18.48.0/20"
+LIVE = Path("/run/demo")
+DATABASES = (
+    "keystone",
+    "placement",
+    "glance",
+    "neutron",
+    "nova_api",
+    "nova_cell0",
+    "nova_cell1",
+    "octavia",
+    "octavia_persistence",
+    "sriov_provider",
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One demo cloud."""
+
+    state: Path
+    provider: str = "sriov"
+    topology: str = "SINGLE"
+    compute_hosts: tuple[str, ...] = ("compute1",)
+    vfs_per_pf: int = 8
+    venv: Path = field(default_factory=lambda: Path(sys.prefix))
+
+    @property
+    def log(self) -> Path:
+        return self.state / "log"
+
+    @property
+    def etc(self) -> Path:
+        return self.state / "etc"
+
+    @property
+    def snapshot(self) -> Path:
+        return self.state / "snapshot"
+
+    @property
+    def keeper_pid(self) -> Path:
+        return self.state / "keeper.pid"
+
+    @property
+    def bin(self) -> Path:
+        return self.venv / "bin"
+
+
+def from_environment(provider: str = "sriov", topology: str = "SINGLE") -> Settings:
+    """The settings of this run; SRIOV_DEMO_DIR moves the state directory."""
+    state = Path(os.environ.get("SRIOV_DEMO_DIR", "/var/tmp/octavia-sriov-demo"))
+    return Settings(state=state, provider=provider, topology=topology)
+
+
+def database_url(name: str) -> str:
+    """The SQLAlchemy URL of a database of the cloud."""
+    return f"mysql+pymysql://demo:{PASSWORD}@{IP}:{PORTS['mysql']}/{name}?charset=utf8mb4"
+
+
+def url(service: str, path: str = "") -> str:
+    """The HTTP address of one of the APIs."""
+    return f"http://{IP}:{PORTS[service]}{path}"
