@@ -169,7 +169,9 @@ def parse(config_files: Sequence[str]) -> Any:
     conf.register_opts(NOVA_OPTS, "nova")
     conf.register_opts(DRIVER_AGENT_OPTS, "driver_agent")
     conf.register_opts(NETWORKING_OPTS, "networking")
-    conf(args=[], project="octavia", default_config_files=list(config_files), default_config_dirs=[])
+    conf(
+        args=[], project="octavia", default_config_files=list(config_files), default_config_dirs=[]
+    )
     return conf
 
 
@@ -201,9 +203,7 @@ def settings(conf: Any) -> Settings:
             owner=socket.gethostname(),
         ),
         amphora=_amphora(conf),
-        sockets=Sockets(
-            agent.status_socket_path, agent.stats_socket_path, agent.get_socket_path
-        ),
+        sockets=Sockets(agent.status_socket_path, agent.stats_socket_path, agent.get_socket_path),
         config_files=tuple(str(f) for f in conf.default_config_files or ()),
     )
 

@@ -85,7 +85,18 @@ class World:
         inner = child(pid) if pid else None
         if inner is None:
             raise SystemExit("the cloud is not up")
-        return ["nsenter", "-t", str(inner), "-n", "-m", "-i", "-p", "-r/", f"-w{os.getcwd()}", *command]
+        return [
+            "nsenter",
+            "-t",
+            str(inner),
+            "-n",
+            "-m",
+            "-i",
+            "-p",
+            "-r/",
+            f"-w{os.getcwd()}",
+            *command,
+        ]
 
 
 def started(pid: int) -> str | None:
