@@ -137,6 +137,7 @@ class MemberRecord:
 class AmphoraRecord:
     """:ivar management_ip: address of its agent on the management network
     :ivar vrrp_ip: base address of its VIP port
+    :ivar firewall_document: the rule document its agent applied last (JSON)
     """
 
     id: str
@@ -151,12 +152,15 @@ class AmphoraRecord:
     certificate_expires: datetime.datetime | None = None
     agent_version: str | None = None
     firewall_digest: str | None = None
+    firewall_document: Mapping[str, Any] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class PortRecord:
     """:ivar id: our row id, known before Neutron has been asked
     :ivar neutron_id: None until Neutron has answered
+    :ivar addresses: (subnet id, address) of each fixed address (JSON: list of pairs)
+    :ivar pci_slot: PCI address of the VF, as Nova reported it
     """
 
     id: str
@@ -169,6 +173,8 @@ class PortRecord:
     neutron_id: str | None = None
     mac: str | None = None
     filter: Filter = Filter.UNKNOWN
+    addresses: tuple[tuple[str, str], ...] = ()
+    pci_slot: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
