@@ -8,6 +8,7 @@ import enum
 from collections.abc import Mapping
 from typing import Any
 
+from sriov_provider.errors import Reason
 from sriov_provider.vnic import Filter
 
 
@@ -138,6 +139,7 @@ class AmphoraRecord:
     """:ivar management_ip: address of its agent on the management network
     :ivar vrrp_ip: base address of its VIP port
     :ivar firewall_document: the rule document its agent applied last (JSON)
+    :ivar built_by: id of the job that began to build it
     """
 
     id: str
@@ -153,6 +155,7 @@ class AmphoraRecord:
     agent_version: str | None = None
     firewall_digest: str | None = None
     firewall_document: Mapping[str, Any] | None = None
+    built_by: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,9 +194,13 @@ class ReasonRecord:
 
 @dataclasses.dataclass(frozen=True)
 class Inventory:
-    """Everything we hold for one load balancer: the actual state a plan starts from."""
+    """Everything we hold for one load balancer: the actual state a plan starts from.
+
+    :ivar reasons: latest reason of each member that is marked failed, by member id
+    """
 
     load_balancer: LoadBalancerRecord | None
     amphorae: tuple[AmphoraRecord, ...] = ()
     ports: tuple[PortRecord, ...] = ()
     members: tuple[MemberRecord, ...] = ()
+    reasons: Mapping[str, Reason] = dataclasses.field(default_factory=dict)
