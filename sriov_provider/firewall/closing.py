@@ -1,0 +1,105 @@
+"""The rule document between two documents: what both allow. Pure.
+
+It is applied before haproxy changes, so that whatever shall be closed is closed first; what shall
+be opened is opened after the change, by the new document itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sriov_provider.firewall import cidrs
+from sriov_provider.firewall.document import VERSION
+
+Document = Mapping[str, Any]
+
+EMPTY: Document = {
+    "version": VERSION,
+    "interfaces": [],
+    "listeners": [],
+    "members": [],
+    "ping": [],
+    "peers": [],
+    "peer_port": None,
+    "echo": False,
+}
+"""Drops everything but loopback."""
+
+
+def closing(old: Document | None, new: Document) -> dict[str, Any]:
+    """The intersection.
+
+    :param old: the document in force; None or empty when there is none, then nothing is allowed
+    :param new: the document to come
+    """
+    old = old or EMPTY
+    peers = _common(old, new, "peers")
+    port = new["peer_port"] if old["peer_port"] == new["peer_port"] else None
+    return {
+        "version": VERSION,
+        "interfaces": _interfaces(old["interfaces"], new["interfaces"]),
+        "listeners": _listeners(old["listeners"], new["listeners"]),
+        "members": _common(old, new, "members"),
+        "ping": _common(old, new, "ping"),
+        "peers": peers,
+        "peer_port": port if peers else None,
+        "echo": bool(old["echo"] and new["echo"]),
+    }
+
+
+def _common(old: Document, new: Document, name: str) -> list[Any]:
+    before = {_key(v) for v in old[name]}
+    return [v for v in new[name] if _key(v) in before]
+
+
+def _key(value: Any) -> Any:
+    return tuple(sorted(value.items())) if isinstance(value, Mapping) else value
+
+
+def _interfaces(old: list[Document], new: list[Document]) -> list[dict[str, Any]]:
+    before = {i["mac"]: i for i in old}
+    return [_interface(before[i["mac"]], i) for i in new if i["mac"] in before]
+
+
+def _interface(old: Document, new: Document) -> dict[str, Any]:
+    filters = {old["filter"], new["filter"]}
+    both = {
+        "mac": new["mac"],
+        "filter": _strictest(filters),
+        "vips": _common(old, new, "vips"),
+        "addresses": _common(old, new, "addresses"),
+        "dhcp": bool(old["dhcp"] and new["dhcp"]),
+        "slaac": bool(old["slaac"] and new["slaac"]),
+    }
+    if filters == {"amphora", "neutron"}:
+        # Neutron's side allows all, so the common part is the amphora's side as it is.
+        both |= dict(old if old["filter"] == "amphora" else new)
+    return both
+
+
+def _strictest(filters: set[str]) -> str:
+    return next(f for f in ("drop", "amphora", "neutron") if f in filters)
+
+
+def _listeners(old: list[Document], new: list[Document]) -> list[dict[str, Any]]:
+    before, after = _open(old), _open(new)
+    found = []
+    for (protocol, port), (name, allowed) in after.items():
+        if (protocol, port) not in before:
+            continue
+        common = cidrs.intersection(before[protocol, port][1], allowed)
+        if common is not None:
+            entry = {"id": name, "protocol": protocol, "port": port}
+            found.append({**entry, "allowed_cidrs": list(common)})
+    return found
+
+
+def _open(listeners: list[Document]) -> dict[tuple[str, int], tuple[str, tuple[str, ...]]]:
+    """(listener id, CIDRs) by (protocol, port); several listeners of one port add up."""
+    found: dict[tuple[str, int], tuple[str, tuple[str, ...]]] = {}
+    for listener in listeners:
+        key, allowed = (listener["protocol"], listener["port"]), tuple(listener["allowed_cidrs"])
+        name, already = found.get(key, (listener["id"], allowed))
+        found[key] = name, cidrs.union(already, allowed)
+    return found
