@@ -10,21 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sriov_provider.firewall import cidrs
-from sriov_provider.firewall.document import VERSION
-
-Document = Mapping[str, Any]
-
-EMPTY: Document = {
-    "version": VERSION,
-    "interfaces": [],
-    "listeners": [],
-    "members": [],
-    "ping": [],
-    "peers": [],
-    "peer_port": None,
-    "echo": False,
-}
-"""Drops everything but loopback."""
+from sriov_provider.firewall.model import VERSION, Document, deny_all
 
 
 def closing(old: Document | None, new: Document) -> dict[str, Any]:
@@ -33,7 +19,7 @@ def closing(old: Document | None, new: Document) -> dict[str, Any]:
     :param old: the document in force; None or empty when there is none, then nothing is allowed
     :param new: the document to come
     """
-    old = old or EMPTY
+    old = old or deny_all()
     peers = _common(old, new, "peers")
     port = new["peer_port"] if old["peer_port"] == new["peer_port"] else None
     return {

@@ -13,13 +13,28 @@ from typing import Any
 
 from sriov_provider import tree
 from sriov_provider.firewall import cidrs
+from sriov_provider.firewall.closing import closing
+from sriov_provider.firewall.group import group_rules
+from sriov_provider.firewall.model import (
+    VERSION,
+    Document,
+    deny_all,
+    l4,
+    listeners,
+    peer_port,
+)
 from sriov_provider.vnic import Filter
 
-VERSION = 1
-FIRST_PEER_PORT = 1025
-_LAST_PORT = 65535
+__all__ = [
+    "Document",
+    "Interface",
+    "closing",
+    "deny_all",
+    "document",
+    "group_rules",
+    "peer_port",
+]
 
-_L4 = {"UDP": "udp", "SCTP": "sctp"}
 _MONITOR_L4 = {"UDP-CONNECT": "udp", "SCTP": "sctp"}
 _FILTERS = {Filter.AMPHORA: "amphora", Filter.NEUTRON: "neutron", Filter.UNKNOWN: "drop"}
 
@@ -71,23 +86,6 @@ def document(
         "peer_port": peer_port if peers else None,
         "echo": echo,
     }
-
-
-def listeners(load_balancer: tree.LoadBalancer) -> Iterator[tree.Listener]:
-    """The listeners that are open: enabled, on an enabled load balancer."""
-    if load_balancer.enabled:
-        yield from (listener for listener in load_balancer.listeners if listener.enabled)
-
-
-def l4(protocol: str) -> str:
-    """The transport under an Octavia protocol: ``tcp``, ``udp`` or ``sctp``."""
-    return _L4.get(protocol, "tcp")
-
-
-def peer_port(load_balancer: tree.LoadBalancer) -> int:
-    """The first port from 1025 on that no TCP listener uses."""
-    used = {i.port for i in load_balancer.listeners if l4(i.protocol) == "tcp"}
-    return next(p for p in range(FIRST_PEER_PORT, _LAST_PORT + 1) if p not in used)
 
 
 def _pools(load_balancer: tree.LoadBalancer) -> Iterator[tree.Pool]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from sriov_provider import tree
 from sriov_provider.firewall import cidrs
-from sriov_provider.firewall.document import l4, listeners, peer_port
+from sriov_provider.firewall.model import l4, listeners, peer_port
 from sriov_provider.network.base import GroupRule
 
 _VRRP = "112"
