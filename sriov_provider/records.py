@@ -135,6 +135,22 @@ class MemberRecord:
 
 
 @dataclasses.dataclass(frozen=True)
+class ChildRecord:
+    """What the API side knows of an object below a load balancer: Octavia's calls name only the
+    direct parent, and the API process must not ask anybody else.
+
+    :ivar parent_id: as in :class:`ObjectRef`
+    :ivar protocol: of a listener or pool
+    """
+
+    id: str
+    type: ObjectType
+    load_balancer_id: str
+    parent_id: str
+    protocol: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class AmphoraRecord:
     """:ivar management_ip: address of its agent on the management network
     :ivar vrrp_ip: base address of its VIP port
