@@ -1,0 +1,94 @@
+"""The HTTP side: two calls of our own, and a guard around the stock plug calls."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+import shutil
+import subprocess
+
+import flask
+import nftables  # noqa: F401  (an agent without the binding must not start)
+
+from amphora_agent_ext import VERSION, schema
+from amphora_agent_ext.apply import Firewall
+from amphora_agent_ext.errors import DocumentError, FirewallError
+
+PREFIX = "/1.0"
+_PLUG = f"{PREFIX}/plug/"
+
+
+def create(firewall: Firewall) -> flask.Blueprint:
+    """The blueprint to register on the stock agent's application."""
+    blueprint = flask.Blueprint("sriov_firewall", __name__, url_prefix=PREFIX)
+    blueprint.add_url_rule("/sriov-capabilities", view_func=_capabilities, methods=["GET"])
+    blueprint.add_url_rule(
+        "/security-group", "read", functools.partial(_read, firewall), methods=["GET"]
+    )
+    blueprint.add_url_rule(
+        "/security-group", "write", functools.partial(_write, firewall), methods=["POST"]
+    )
+    blueprint.before_app_request(functools.partial(_before_plug, firewall))
+    blueprint.after_app_request(functools.partial(_after_plug, firewall))
+    blueprint.register_error_handler(FirewallError, _failed)
+    return blueprint
+
+
+def _capabilities() -> flask.Response:
+    return flask.jsonify(extension=VERSION, security_group=1, nftables=_nft_version())
+
+
+def _read(firewall: Firewall) -> flask.Response:
+    return flask.jsonify(dataclasses.asdict(firewall.read()))
+
+
+def _write(firewall: Firewall) -> flask.Response:
+    body = flask.request.get_json(force=True, silent=True)
+    try:
+        document = schema.parse(body)
+    except DocumentError as error:
+        return _answer(400, "The rule document is not valid", error.reason, error.path)
+    return flask.jsonify(dataclasses.asdict(firewall.apply(document)))
+
+
+def _before_plug(firewall: Firewall) -> flask.Response | None:
+    """No interface goes up before the table is there that drops what it does not know."""
+    if not flask.request.path.startswith(_PLUG):
+        return None
+    try:
+        firewall.restore()
+    except FirewallError as error:
+        return _failed(error)
+    return None
+
+
+def _after_plug(firewall: Firewall, response: flask.Response) -> flask.Response:
+    """An interface that has just got its name gets its rules."""
+    if not flask.request.path.startswith(_PLUG) or response.status_code >= 400:
+        return response
+    try:
+        firewall.restore()
+    except FirewallError as error:
+        return _failed(error)
+    return response
+
+
+def _failed(error: FirewallError) -> flask.Response:
+    return _answer(500, error.message, error.details)
+
+
+def _answer(status: int, message: str, details: str, path: str = "") -> flask.Response:
+    response = flask.jsonify(message=message, details=details, path=path)
+    response.status_code = status
+    return response
+
+
+@functools.cache
+def _nft_version() -> str:
+    command = shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin:/bin")
+    if command is None:
+        return ""
+    told = subprocess.run([command, "--version"], capture_output=True, text=True, check=False)
+    found = re.search(r"v(\d[\d.]*)", told.stdout)
+    return found.group(1) if found else ""
