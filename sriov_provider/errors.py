@@ -16,6 +16,7 @@ class Code(str, enum.Enum):
     CERTIFICATE = "certificate"
     CLOUD_ERROR = "cloud-error"
     CONFIGURATION = "configuration"
+    DATABASE = "database"
     EXTENSION_MISSING = "extension-missing"
     FIREWALL_REFUSED = "firewall-refused"
     INTERNAL = "internal"

@@ -1,0 +1,181 @@
+"""The provider's own tables (never Octavia's). Layers above see records, not these classes.
+
+Enumerations are stored as strings and ids as 36 characters, so that every supported database
+holds the same and a value added later needs no migration.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, MetaData, String, Text, false, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from sriov_provider.db.types import SEQUENCE, UtcDateTime
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+# A number is never given twice, even when its row is deleted.
+NUMBERED = {"sqlite_autoincrement": True}
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class LoadBalancer(Base):
+    __tablename__ = "load_balancer"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    project_id: Mapped[str] = mapped_column(String(255))
+    vip_address: Mapped[str] = mapped_column(String(64))
+    vip_port_id: Mapped[str] = mapped_column(String(36))
+    vip_subnet_id: Mapped[str] = mapped_column(String(36))
+    vip_network_id: Mapped[str] = mapped_column(String(36))
+    vnic_type: Mapped[str] = mapped_column(String(32), server_default="normal")
+    topology: Mapped[str] = mapped_column(String(32))
+    flavor: Mapped[dict[str, Any]] = mapped_column(JSON)
+    availability_zone: Mapped[dict[str, Any]] = mapped_column(JSON)
+    additional_vips: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    server_group_id: Mapped[str | None] = mapped_column(String(36))
+    security_group_id: Mapped[str | None] = mapped_column(String(36))
+
+
+class Member(Base):
+    __tablename__ = "member"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    load_balancer_id: Mapped[str] = mapped_column(
+        ForeignKey("load_balancer.id", ondelete="CASCADE"), index=True
+    )
+    pool_id: Mapped[str] = mapped_column(String(36))
+    address: Mapped[str] = mapped_column(String(64))
+    subnet_id: Mapped[str | None] = mapped_column(String(36))
+    vnic_type: Mapped[str] = mapped_column(String(32), server_default="normal")
+    network_id: Mapped[str | None] = mapped_column(String(36))
+    failed: Mapped[bool] = mapped_column(server_default=false())
+
+
+class Amphora(Base):
+    __tablename__ = "amphora"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    load_balancer_id: Mapped[str] = mapped_column(
+        ForeignKey("load_balancer.id", ondelete="CASCADE"), index=True
+    )
+    state: Mapped[str] = mapped_column(String(32))
+    role: Mapped[str] = mapped_column(String(32))
+    compute_id: Mapped[str | None] = mapped_column(String(36))
+    host: Mapped[str | None] = mapped_column(String(255))
+    management_ip: Mapped[str | None] = mapped_column(String(64))
+    vrrp_ip: Mapped[str | None] = mapped_column(String(64))
+    vrrp_port_id: Mapped[str | None] = mapped_column(String(36))
+    certificate_expires: Mapped[datetime.datetime | None] = mapped_column(UtcDateTime)
+    agent_version: Mapped[str | None] = mapped_column(String(64))
+    firewall_digest: Mapped[str | None] = mapped_column(String(128))
+    firewall_document: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    built_by: Mapped[str | None] = mapped_column(String(36))
+
+
+class Port(Base):
+    """No foreign key: the row of a port that could not be released outlives its load balancer."""
+
+    __tablename__ = "port"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    load_balancer_id: Mapped[str] = mapped_column(String(36), index=True)
+    amphora_id: Mapped[str] = mapped_column(String(36), index=True)
+    network_id: Mapped[str] = mapped_column(String(36))
+    role: Mapped[str] = mapped_column(String(32))
+    vnic_type: Mapped[str] = mapped_column(String(32))
+    state: Mapped[str] = mapped_column(String(32), index=True)
+    neutron_id: Mapped[str | None] = mapped_column(String(36))
+    mac: Mapped[str | None] = mapped_column(String(32))
+    filter: Mapped[str] = mapped_column(String(32))
+    addresses: Mapped[list[list[str]]] = mapped_column(JSON)
+    pci_slot: Mapped[str | None] = mapped_column(String(32))
+
+
+class Job(Base):
+    """``seq`` gives the order of creation. ``running_load_balancer_id`` holds the load balancer's
+    id while the job runs and is unique: the database itself refuses a second running job.
+    """
+
+    __tablename__ = "job"
+    __table_args__ = NUMBERED
+
+    seq: Mapped[int] = mapped_column(SEQUENCE, primary_key=True, autoincrement=True)
+    id: Mapped[str] = mapped_column(String(36), unique=True)
+    load_balancer_id: Mapped[str] = mapped_column(String(36), index=True)
+    running_load_balancer_id: Mapped[str | None] = mapped_column(String(36), unique=True)
+    action: Mapped[str] = mapped_column(String(32))
+    object_type: Mapped[str] = mapped_column(String(32))
+    object_id: Mapped[str] = mapped_column(String(36))
+    objects: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    cascade_children: Mapped[bool] = mapped_column(server_default=false())
+    state: Mapped[str] = mapped_column(String(32), index=True)
+    attempt: Mapped[int] = mapped_column(server_default=text("0"))
+    not_before: Mapped[datetime.datetime | None] = mapped_column(UtcDateTime)
+    lease_owner: Mapped[str | None] = mapped_column(String(255))
+    lease_expires: Mapped[datetime.datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime.datetime] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime.datetime | None] = mapped_column(UtcDateTime)
+
+
+class Outbox(Base):
+    """One batch of statuses that the driver-agent has not taken yet; delivered rows are deleted."""
+
+    __tablename__ = "outbox"
+    __table_args__ = NUMBERED
+
+    seq: Mapped[int] = mapped_column(SEQUENCE, primary_key=True, autoincrement=True)
+    load_balancer_id: Mapped[str] = mapped_column(String(36), index=True)
+    job_id: Mapped[str | None] = mapped_column(String(36))
+    statuses: Mapped[dict[str, Any]] = mapped_column(JSON)
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    last_error: Mapped[str | None] = mapped_column(Text)
+    not_before: Mapped[datetime.datetime | None] = mapped_column(UtcDateTime)
+    lease_owner: Mapped[str | None] = mapped_column(String(255))
+    lease_expires: Mapped[datetime.datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime.datetime] = mapped_column(UtcDateTime)
+
+
+class Heartbeat(Base):
+    __tablename__ = "heartbeat"
+
+    amphora_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    load_balancer_id: Mapped[str] = mapped_column(String(36), index=True)
+    received_at: Mapped[datetime.datetime] = mapped_column(UtcDateTime)
+    busy: Mapped[bool] = mapped_column(server_default=false())
+
+
+class Reason(Base):
+    __tablename__ = "reason"
+    __table_args__ = NUMBERED
+
+    seq: Mapped[int] = mapped_column(SEQUENCE, primary_key=True, autoincrement=True)
+    object_type: Mapped[str] = mapped_column(String(32))
+    object_id: Mapped[str] = mapped_column(String(36), index=True)
+    load_balancer_id: Mapped[str] = mapped_column(String(36), index=True)
+    code: Mapped[str] = mapped_column(String(64))
+    user_text: Mapped[str] = mapped_column(Text)
+    operator_text: Mapped[str] = mapped_column(Text)
+    job_id: Mapped[str | None] = mapped_column(String(36))
+    created_at: Mapped[datetime.datetime] = mapped_column(UtcDateTime)
+
+
+class Child(Base):
+    """An object below a load balancer, written by the API side when it accepts the object."""
+
+    __tablename__ = "child"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    type: Mapped[str] = mapped_column(String(32))
+    load_balancer_id: Mapped[str] = mapped_column(String(36), index=True)
+    parent_id: Mapped[str] = mapped_column(String(36), index=True)
+    protocol: Mapped[str | None] = mapped_column(String(32))
