@@ -85,18 +85,24 @@ class World:
         inner = child(pid) if pid else None
         if inner is None:
             raise SystemExit("the cloud is not up")
-        return [
-            "nsenter",
-            "-t",
-            str(inner),
-            "-n",
-            "-m",
-            "-i",
-            "-p",
-            "-r/",
-            f"-w{os.getcwd()}",
-            *command,
-        ]
+        return ["nsenter", "-t", str(inner), "-n", "-m", "-i", "-p", *command]
+
+    def identity(self) -> str | None:
+        """What names the network namespace of the cloud, None when it is not up."""
+        pid = self.pid()
+        inner = child(pid) if pid else None
+        return os.readlink(f"/proc/{inner}/ns/net") if inner else None
+
+    def left(self, network: str | None) -> list[int]:
+        """Processes which are still in that namespace."""
+        found = []
+        for entry in Path("/proc").glob("[0-9]*/ns/net"):
+            try:
+                if os.readlink(entry) == network:
+                    found.append(int(entry.parts[2]))
+            except OSError:
+                continue
+        return found
 
 
 def started(pid: int) -> str | None:

@@ -1,0 +1,75 @@
+"""The services of the cloud and the order in which they start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.demo.processes import Processes
+from tests.demo.settings import PORTS, ROOT, url
+
+HERE = Path(__file__).resolve().parent
+
+
+def api(processes: Processes, name: str, module: str, *arguments: str, **env: str) -> None:
+    """A WSGI application on its port."""
+    python = processes.settings.bin / "python"
+    port = str(PORTS[name])
+    processes.start(name, python, HERE / "serve.py", port, module, *arguments, **env)
+
+
+def apis(processes: Processes) -> None:
+    """Every API but Octavia's, which needs ids of objects of the others."""
+    etc = processes.settings.etc
+    files = f"{etc}/neutron/neutron.conf;{etc}/neutron/ml2_conf.ini"
+    api(processes, "keystone", "keystone.wsgi.api", OS_KEYSTONE_CONFIG_DIR=f"{etc}/keystone")
+    api(
+        processes,
+        "neutron",
+        "neutron.wsgi.api",
+        OS_NEUTRON_CONFIG_DIR=f"{etc}/neutron",
+        OS_NEUTRON_CONFIG_FILES=files,
+    )
+    api(processes, "nova", "nova.wsgi.osapi_compute", OS_NOVA_CONFIG_DIR=f"{etc}/nova")
+    api(processes, "placement", "placement.wsgi.api", OS_PLACEMENT_CONFIG_DIR=f"{etc}/placement")
+    api(processes, "glance", "glance.wsgi.api", OS_GLANCE_CONFIG_DIR=f"{etc}/glance")
+
+
+def workers(processes: Processes) -> None:
+    """The processes behind Nova and Neutron, and what stands in for the L2 agents."""
+    settings = processes.settings
+    etc, bin_ = settings.etc, settings.bin
+    neutron = ("--config-file", etc / "neutron/neutron.conf", "--config-file")
+    neutron = (*neutron, etc / "neutron/ml2_conf.ini")
+    nova = ("--config-file", etc / "nova/nova.conf")
+    processes.start("neutron-rpc", bin_ / "neutron-rpc-server", *neutron)
+    processes.start("nova-conductor", bin_ / "nova-conductor", *nova)
+    processes.start("nova-scheduler", bin_ / "nova-scheduler", *nova)
+    for host in settings.compute_hosts:
+        processes.start(
+            f"nova-{host}",
+            *(bin_ / "python", "-m", "tests.demo.virt.compute"),
+            *("--config-file", etc / f"nova/{host}.conf"),
+            PYTHONPATH=str(ROOT),
+            DEMO_LOG=str(settings.log),
+            DEMO_VFS_PER_PF=str(settings.vfs_per_pf),
+        )
+    hosts = ",".join(settings.compute_hosts)
+    agents = (bin_ / "python", "-m", "tests.demo.l2_agents", hosts)
+    processes.start("l2-agents", *agents, *neutron, PYTHONPATH=str(ROOT))
+
+
+def octavia(processes: Processes) -> None:
+    """Octavia: the installed commands, unchanged."""
+    settings = processes.settings
+    conf = ("--config-file", str(settings.etc / "octavia/octavia.conf"))
+    api(processes, "octavia", "octavia.wsgi.api", *conf)
+    for name in ("worker", "driver-agent", "health-manager"):
+        command = f"octavia-{name}"
+        log = ("--log-file", settings.log / f"{command}-app.log")
+        processes.start(command, settings.bin / command, *conf, *log)
+
+
+def wait(processes: Processes, *names: str) -> None:
+    """Until the named APIs answer."""
+    for name in names:
+        processes.wait_http(url(name, "/v3" if name == "keystone" else "/"))

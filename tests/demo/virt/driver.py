@@ -1,0 +1,140 @@
+"""Nova's virt driver of the demo: Nova's own fake driver, plus VFs, plus namespaces.
+
+The PCI tracker, the PciPassthrough filter, the claim on attach and the port binding are Nova's
+and Neutron's own; only the devices themselves are made up.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import Any
+
+from nova.virt import fake, node
+from oslo_log import log as logging
+from oslo_serialization import jsonutils
+
+from tests.demo.virt import links, server
+
+LOG = logging.getLogger(__name__)
+PHYSICAL_FUNCTIONS = (
+    ("0000:81:00.0", "pf0", "02:aa:00:00:81:00"),
+    ("0000:82:00.0", "pf1", "02:aa:00:00:82:00"),
+)
+VFS_PER_PF = int(os.environ.get("DEMO_VFS_PER_PF", "8"))
+
+
+def physical_function(address: str) -> dict[str, Any]:
+    """A PF as the PCI tracker wants it."""
+    return {
+        "address": address,
+        "vendor_id": "15b3",
+        "product_id": "1017",
+        "status": "available",
+        "dev_type": "type-PF",
+        "parent_addr": None,
+        "numa_node": None,
+        "label": "label_15b3_1017",
+    }
+
+
+def virtual_function(parent: str, ifname: str, mac: str, number: int) -> dict[str, Any]:
+    """A VF, at the address it would have on a ConnectX-5."""
+    slot, function = divmod(number + 2, 8)
+    return {
+        "address": f"{parent[:8]}{slot:02x}.{function}",
+        "vendor_id": "15b3",
+        "product_id": "1018",
+        "status": "available",
+        "dev_type": "type-VF",
+        "parent_addr": parent,
+        "parent_ifname": ifname,
+        "numa_node": None,
+        "label": "label_15b3_1018",
+        "capabilities": {"sriov": {"pf_mac_address": mac, "vf_num": number}},
+    }
+
+
+def pci_devices() -> list[dict[str, Any]]:
+    """All PFs and VFs of a host."""
+    devices = []
+    for address, ifname, mac in PHYSICAL_FUNCTIONS:
+        devices.append(physical_function(address))
+        devices += [virtual_function(address, ifname, mac, n) for n in range(VFS_PER_PF)]
+    return devices
+
+
+def addresses(vif: Any) -> list[str]:
+    """The addresses of a port with their prefix lengths."""
+    return [
+        f"{ip['address']}/{subnet['cidr'].split('/')[1]}"
+        for subnet in vif["network"]["subnets"]
+        for ip in subnet["ips"]
+    ]
+
+
+class NamespaceDriver(fake.FakeDriver):
+    """Servers are namespaces."""
+
+    def __init__(self, virtapi: Any, read_only: bool = False) -> None:
+        super().__init__(virtapi, read_only)
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def init_host(self, host: str) -> None:
+        super().init_host(host)
+        for uuid, name in server.recover():
+            self.instances[uuid] = fake.FakeInstance(name, fake.power_state.RUNNING, uuid)
+
+    def get_available_resource(self, nodename: str) -> dict[str, Any]:
+        resources = super().get_available_resource(nodename)
+        # the fake driver draws a new node uuid in every process: keep one
+        resources["uuid"] = node.get_local_node_uuid()
+        resources["pci_passthrough_devices"] = jsonutils.dumps(pci_devices())
+        return resources
+
+    def get_nodenames_by_uuid(self, refresh: bool = False) -> dict[str, str]:
+        return {node.get_local_node_uuid(): self._nodes[0]}
+
+    def spawn(
+        self,
+        context: Any,
+        instance: Any,
+        image_meta: Any,
+        injected_files: Any,
+        admin_password: Any,
+        allocations: Any,
+        network_info: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().spawn(
+            context, instance, image_meta, injected_files, admin_password, allocations,
+            network_info, **kwargs,
+        )  # fmt: skip
+        uuid, name = instance.uuid, instance.name
+        for path in server.create(uuid, name, image_meta.name, injected_files or []):
+            LOG.warning("configuration drive: %s is not used", path)
+        for index, vif in enumerate(network_info or []):
+            interface = server.plug(uuid, vif)
+            if index == 0:
+                server.configure(uuid, interface, addresses(vif))
+        self.processes[uuid] = server.boot(uuid, name)
+
+    def destroy(self, context: Any, instance: Any, network_info: Any, *args: Any, **kw: Any) -> None:
+        super().destroy(context, instance, network_info, *args, **kw)
+        server.destroy(instance.uuid, self.processes.pop(instance.uuid, None))
+        for vif in network_info or []:
+            links.unplug(links.host_end(vif["id"]))
+
+    def power_off(self, instance: Any, timeout: int = 0, retry_interval: int = 0) -> None:
+        if instance.uuid in self.instances:
+            super().power_off(instance, timeout, retry_interval)
+
+    def attach_interface(self, context: Any, instance: Any, image_meta: Any, vif: Any) -> None:
+        super().attach_interface(context, instance, image_meta, vif)
+        server.plug(instance.uuid, vif)
+
+    def detach_interface(self, context: Any, instance: Any, vif: Any) -> None:
+        # known after a restart of nova-compute too
+        self._interfaces.setdefault(vif["id"], vif)
+        super().detach_interface(context, instance, vif)
+        links.unplug(links.host_end(vif["id"]))

@@ -1,0 +1,45 @@
+#!/bin/bash
+# pid 1 of a server, inside its own network, mount, UTS, IPC and PID namespaces:
+#   init.sh LAYERS NAME AGENT LOG
+# What the image elements of a real amphora bring is made here.
+set -e
+D=$1 AGENT=$3 LOG=$4
+HERE=$(dirname "$(readlink -f "$0")")
+hostname "$2"
+mount --make-rprivate /
+mount -t proc proc /proc
+layer() { mount -t overlay overlay -o "lowerdir=$1,upperdir=$D/$2,workdir=$D/work/$2" "$1"; }
+layer /etc etc
+layer /usr/lib/systemd/system units
+layer /usr/local/bin bin
+layer /var/lib var-lib
+layer /var/log var-log
+VENV_BIN=$(dirname "$(command -v "$AGENT")")
+mount -t tmpfs tmpfs /run
+mkdir -p /run/lock /run/netns /run/home /run/rsyslog/octavia /var/lib/octavia/certs \
+    /etc/octavia/interfaces /var/lib/haproxy
+
+# element amphora-agent: scripts which only matter where the kernel has IP_VS
+for script in lvs-masquerade.sh udp-masquerade.sh; do
+    printf '#!/bin/sh\nexit 0\n' >/usr/local/bin/$script
+    chmod +x /usr/local/bin/$script
+done
+# element haproxy-octavia; no strict-limits: the limit of files may be lower than haproxy wants
+printf 'global\n    group nogroup\n    no strict-limits\n' \
+    >/var/lib/octavia/haproxy-default-user-group.conf
+rm -f /etc/haproxy/haproxy.cfg
+mkdir -p /etc/sysctl.d
+printf 'net.ipv4.ip_nonlocal_bind=1\nnet.ipv6.ip_nonlocal_bind=1\n' >/etc/sysctl.d/amphora.conf
+
+export HOME=/run/home PATH=$HERE/shim:$VENV_BIN:/usr/sbin:/usr/bin:/sbin:/bin
+# the syslog of the agent and of haproxy
+socat -u UNIX-RECV:/run/rsyslog/octavia/log,mode=666 "OPEN:$LOG-syslog.log,creat,append" &
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+    [ -S /run/rsyslog/octavia/log ] && break
+    sleep 0.1
+done
+ulimit -n "$(ulimit -Hn)"
+cd / # gunicorn takes its syslog socket as a relative path
+echo "$(date +%T) $AGENT starts"
+"$AGENT" --config-file /etc/octavia/amphora-agent.conf &
+wait $! || echo "$(date +%T) $AGENT ended: $?"
