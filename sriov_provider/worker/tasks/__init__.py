@@ -1,0 +1,1 @@
+"""Idempotent tasks: look, compare, act, record. They decide nothing; the plan has."""

@@ -1,0 +1,79 @@
+"""The records of one load balancer during a run: in memory, every change written through.
+
+Tasks look here what there is and record here what they did, so that a run that is cut off at any
+point leaves behind what the next plan needs.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from sriov_provider.db import inventory as db
+from sriov_provider.db.engine import Database
+from sriov_provider.records import (
+    AmphoraRecord,
+    Inventory,
+    LoadBalancerRecord,
+    PortRecord,
+    PortRole,
+)
+
+
+class Book:
+    """Thread-safe: parallel tasks of one flow share it."""
+
+    def __init__(self, database: Database, inventory: Inventory) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._load_balancer = inventory.load_balancer
+        self._amphorae = {a.id: a for a in inventory.amphorae}
+        self._ports = {p.id: p for p in inventory.ports}
+
+    @property
+    def load_balancer(self) -> LoadBalancerRecord | None:
+        return self._load_balancer
+
+    def amphora(self, amphora_id: str) -> AmphoraRecord | None:
+        return self._amphorae.get(amphora_id)
+
+    def amphorae(self) -> tuple[AmphoraRecord, ...]:
+        with self._lock:
+            return tuple(self._amphorae.values())
+
+    def port(self, row_id: str) -> PortRecord | None:
+        return self._ports.get(row_id)
+
+    def ports(self, amphora_id: str | None = None) -> tuple[PortRecord, ...]:
+        """Ports of one amphora, or all."""
+        with self._lock:
+            rows = tuple(self._ports.values())
+        return tuple(p for p in rows if amphora_id in (None, p.amphora_id))
+
+    def vip_port(self, amphora_id: str) -> PortRecord | None:
+        return next((p for p in self.ports(amphora_id) if p.role is PortRole.VIP), None)
+
+    def save_load_balancer(self, record: LoadBalancerRecord) -> None:
+        self._database.run(lambda session: db.save(session, record))
+        self._load_balancer = record
+
+    def save_amphora(self, record: AmphoraRecord) -> AmphoraRecord:
+        self._database.run(lambda session: db.save(session, record))
+        with self._lock:
+            self._amphorae[record.id] = record
+        return record
+
+    def save_port(self, record: PortRecord) -> PortRecord:
+        self._database.run(lambda session: db.save(session, record))
+        with self._lock:
+            self._ports[record.id] = record
+        return record
+
+    def drop_amphora(self, record: AmphoraRecord) -> None:
+        self._database.run(lambda session: db.forget(session, record))
+        with self._lock:
+            self._amphorae.pop(record.id, None)
+
+    def drop_port(self, record: PortRecord) -> None:
+        self._database.run(lambda session: db.forget(session, record))
+        with self._lock:
+            self._ports.pop(record.id, None)

@@ -1,0 +1,123 @@
+"""Lays out a plan as one TaskFlow flow. No decisions: those are in the plan.
+
+    (groups)
+    build, each amphora in parallel:   server up + agent + deny all  |  base port
+    (an amphora that is replaced goes here)
+    plug, each amphora in parallel:    VIP, then member networks in parallel
+    serve:                             close rules -> configuration -> open rules
+    release:                           surplus ports
+"""
+
+from __future__ import annotations
+
+from taskflow import flow as base_flow
+from taskflow.patterns import linear_flow, unordered_flow
+
+from sriov_provider.records import PortRecord
+from sriov_provider.worker.plan import AmphoraPlan, ReleaseWhen
+from sriov_provider.worker.run import Run
+from sriov_provider.worker.tasks import amphorae, groups, ports, servers
+
+
+def build(run: Run) -> base_flow.Flow:
+    """The flow of a run's plan."""
+    plan = run.plan
+    if plan.remove_all:
+        return _removal(run)
+    flow = linear_flow.Flow(f"{plan.job.action.value}:{plan.job.id}")
+    flow.add(groups.EnsureSecurityGroup(run, plan.load_balancer_id))
+    if plan.server_group_policy:
+        flow.add(groups.EnsureServerGroup(run, plan.load_balancer_id))
+    early = plan.release_when is ReleaseWhen.BEFORE_BUILD
+    if early:
+        flow.add(*_release_amphorae(run))
+    flow.add(_parallel("build", [_build(run, a) for a in plan.amphorae if a.boot]))
+    if not early:
+        flow.add(*_release_amphorae(run))
+    flow.add(_parallel("plug", [_plug(run, a) for a in plan.amphorae]))
+    flow.add(*_serve(run))
+    flow.add(_parallel("release", _release_ports(run, plan.release_ports, detach=True)))
+    return flow
+
+
+def _parallel(name: str, parts: list[base_flow.Flow]) -> base_flow.Flow:
+    return unordered_flow.Flow(name).add(*parts)
+
+
+def _build(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:
+    """The base port is made while the server boots."""
+    name = amphora.record.id
+    server = linear_flow.Flow(f"server:{name}").add(
+        servers.WaitServer(run, amphora), amphorae.WaitAgent(run, amphora)
+    )
+    together = unordered_flow.Flow(f"boot:{name}").add(server)
+    if amphora.vip_port:
+        together.add(ports.EnsureVipPort(run, amphora.vip_port))
+    return linear_flow.Flow(f"build:{name}").add(
+        servers.EnsureServer(run, amphora), together, ports.AttachVipPort(run, amphora)
+    )
+
+
+def _plug(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:
+    flow = linear_flow.Flow(f"plug:{amphora.record.id}")
+    if amphora.vip_port:
+        flow.add(ports.PlugVip(run, amphora))
+    if amphora.vip_subnets:
+        flow.add(ports.ExtendVipPort(run, amphora))
+    if run.plan.vip_qos[0] and not amphora.boot:
+        flow.add(ports.SetVipQos(run, amphora))
+    members: list[base_flow.Flow] = [ports.PlugMemberNetwork(run, p) for p in amphora.member_ports]
+    return flow.add(_parallel(f"members:{amphora.record.id}", members))
+
+
+def _serve(run: Run) -> list[base_flow.Flow]:
+    """Closing comes before the haproxy change, opening after it."""
+    plan = run.plan
+    close = [amphorae.CloseFirewall(run, a) for a in plan.amphorae]
+    configure = [amphorae.Configure(run, a) for a in plan.amphorae if plan.configure]
+    last = [
+        linear_flow.Flow(f"open:{a.record.id}").add(
+            amphorae.OpenFirewall(run, a), amphorae.MarkReady(run, a)
+        )
+        for a in plan.amphorae
+    ]
+    return [
+        _parallel("close", close),
+        _parallel("configure", configure),
+        groups.SyncGroupRules(run, plan.load_balancer_id),
+        _parallel("open", last),
+    ]
+
+
+def _release_amphorae(run: Run) -> list[base_flow.Flow]:
+    """Servers first: a port of a server that is gone needs no detach."""
+    gone = run.plan.release_amphorae
+    ids = {a.id for a in gone}
+    rows = tuple(p for p in run.book.ports() if p.amphora_id in ids)
+    return [
+        _parallel("release-servers", [servers.ReleaseAmphora(run, a) for a in gone]),
+        _parallel("release-their-ports", _release_ports(run, rows, detach=False)),
+    ]
+
+
+def _release_ports(
+    run: Run, rows: tuple[PortRecord, ...], *, detach: bool
+) -> list[base_flow.Flow]:
+    return [ports.ReleasePort(run, p, detach=detach) for p in rows]
+
+
+def _removal(run: Run) -> base_flow.Flow:
+    plan = run.plan
+    orphans = {a.id for a in plan.release_amphorae}
+    rows = tuple(p for p in plan.release_ports if p.amphora_id not in orphans)
+    return linear_flow.Flow(f"remove:{plan.load_balancer_id}").add(
+        *_release_amphorae(run),
+        _parallel("release-ports", _release_ports(run, rows, detach=False)),
+        ports.ReleaseTagged(run, plan.load_balancer_id),
+        groups.ReleaseGroups(run, plan.load_balancer_id),
+    )
+
+
+def describe(flow: base_flow.Flow) -> list[str]:
+    """Names of the tasks, in order of the layout; for ``explain``."""
+    return [node.name for node, _ in flow.iter_nodes()]

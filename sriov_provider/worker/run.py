@@ -1,0 +1,102 @@
+"""What the tasks of one run share: the services, the plan, the records and what has failed."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from sriov_provider import config, tree
+from sriov_provider.amphora.base import AmphoraBuilder, AmphoraClient, Endpoint
+from sriov_provider.compute.base import Compute
+from sriov_provider.errors import Code, ProviderError, Reason
+from sriov_provider.network.base import NetworkClient, Port
+from sriov_provider.worker import desired
+from sriov_provider.worker.book import Book
+from sriov_provider.worker.plan import Plan
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True)
+class Services:
+    """The outside world, one object per contract; shared by all runs of a worker."""
+
+    compute: Compute
+    network: NetworkClient
+    amphora: AmphoraClient
+    builder: AmphoraBuilder
+    settings: config.Settings
+
+
+class Run:
+    """One run of one plan."""
+
+    def __init__(self, plan: Plan, services: Services, network: NetworkClient, book: Book) -> None:
+        """:param network: Neutron with the objects that never change read once per run"""
+        self.plan = plan
+        self.services = services
+        self.network = network
+        self.book = book
+        self._lock = threading.Lock()
+        self._failed = dict(plan.failed)
+        self._found: dict[str, Port] | None = None
+
+    @property
+    def failed(self) -> dict[str, Reason]:
+        """Members that cannot be served, by id: decided by the plan or met on the way."""
+        with self._lock:
+            return dict(self._failed)
+
+    def fail_members(self, members: tuple[str, ...], reason: Reason) -> None:
+        with self._lock:
+            self._failed.update({member: reason for member in members})
+
+    def serve(self) -> tree.LoadBalancer:
+        """The tree to serve, without members whose port could not be had."""
+        assert self.plan.serve is not None, "a removal serves nothing"
+        return desired.without_members(self.plan.serve, set(self.failed))
+
+    def endpoint(self, amphora_id: str) -> Endpoint:
+        record = self.book.amphora(amphora_id)
+        if record is None or not record.management_ip:
+            raise ProviderError(
+                Code.AGENT_UNREACHABLE,
+                "The load balancer's amphora has no management address.",
+                f"Amphora {amphora_id} has no address on the management network.",
+            )
+        return Endpoint(amphora_id, record.management_ip)
+
+    def found_port(self, name: str) -> Port | None:
+        """A port an earlier run left in Neutron; asked for once per run, and only if there was
+        an earlier run."""
+        if not self.plan.adopt:
+            return None
+        with self._lock:
+            if self._found is None:
+                self._found = {p.name: p for p in self.network.ports(self.plan.owner)}
+            return self._found.get(name)
+
+    def all_ports(self) -> tuple[Port, ...]:
+        """Every port in Neutron that carries our tag, read now."""
+        return self.network.ports(self.plan.owner)
+
+
+def wait_for(
+    look: Callable[[], T | None], timeout: float, interval: float, what: ProviderError
+) -> T:
+    """Call ``look`` until it gives something.
+
+    :param timeout: seconds before ``what`` is raised
+    :param interval: seconds between two looks
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        result = look()
+        if result is not None:
+            return result
+        if time.monotonic() >= deadline:
+            raise what
+        time.sleep(interval)

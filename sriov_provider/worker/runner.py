@@ -1,0 +1,154 @@
+"""One job from claim to outcome: desired state, actual state, plan, flow, record."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import logging
+from concurrent.futures import Executor
+
+from sriov_provider import tree
+from sriov_provider.db import inventory as inventory_db
+from sriov_provider.db import jobs, reasons
+from sriov_provider.db.engine import Database
+from sriov_provider.errors import Code, ProviderError, Reason
+from sriov_provider.network.cache import CachedReads
+from sriov_provider.records import (
+    Action,
+    Inventory,
+    Job,
+    LoadBalancerRecord,
+    ObjectType,
+)
+from sriov_provider.worker import desired, engine, facts, flow, outcome, plan
+from sriov_provider.worker.book import Book
+from sriov_provider.worker.run import Run, Services
+from sriov_provider.worker.trees import TreeReader
+
+LOG = logging.getLogger(__name__)
+
+
+class Runner:
+    """Runs jobs; one object per worker, shared by its threads."""
+
+    def __init__(
+        self, database: Database, services: Services, trees: TreeReader, executor: Executor
+    ) -> None:
+        """:param executor: threads for the tasks of flows"""
+        self._database = database
+        self._services = services
+        self._trees = trees
+        self._executor = executor
+
+    def run(self, job: Job) -> None:
+        """Run a claimed job to its outcome; every failure ends as a reason on record.
+
+        :raises ProviderError: LEASE_LOST or DATABASE, when the outcome cannot be recorded
+        """
+        LOG.info(
+            "Job %s attempt %d: %s %s %s of load balancer %s",
+            job.id, job.attempt, job.action.value, job.object_type.value, job.object_id,
+            job.load_balancer_id,
+        )  # fmt: skip
+        lb: tree.LoadBalancer | None = None
+        try:
+            inventory = self._inventory(job.load_balancer_id)
+            if not _is_removal(job):
+                lb = self._trees.wait(job, inventory)
+                if lb is None:
+                    self._drop(job)
+                    return
+            self._succeed(job, lb, self._execute(job, lb, inventory))
+        except ProviderError as error:
+            if error.reason.code is Code.LEASE_LOST:
+                raise
+            self._fail(job, lb, error)
+        except Exception as error:
+            # A defect must not take the worker down or leave an object in PENDING.
+            LOG.exception("Job %s met a defect", job.id)
+            self._fail(job, lb, engine.internal(error))
+
+    def _execute(self, job: Job, lb: tree.LoadBalancer | None, inventory: Inventory) -> Run:
+        network = CachedReads(self._services.network)
+        if lb is not None and inventory.load_balancer is None:
+            inventory = dataclasses.replace(inventory, load_balancer=self._adopt(lb))
+        known = facts.gather(lb, inventory, network, self._services.settings.amphora)
+        made = plan.make(job, lb, inventory, known)
+        return self._run_plan(made, inventory, network)
+
+    def _run_plan(self, made: plan.Plan, inventory: Inventory, network: CachedReads) -> Run:
+        run = Run(made, self._services, network, Book(self._database, inventory))
+        engine.run(flow.build(run), self._executor)
+        return run
+
+    def _inventory(self, load_balancer_id: str) -> Inventory:
+        def read(session):  # type: ignore[no-untyped-def]
+            inventory = inventory_db.read(session, load_balancer_id)
+            found = {
+                m.id: reasons.latest(session, ObjectType.MEMBER, m.id)
+                for m in inventory.members
+                if m.failed
+            }
+            why = {k: Reason(Code(r.code), r.user, r.operator) for k, r in found.items() if r}
+            return dataclasses.replace(inventory, reasons=why)
+
+        return self._database.read(read)
+
+    def _adopt(self, lb: tree.LoadBalancer) -> LoadBalancerRecord:
+        """A record for a load balancer whose own was lost."""
+        record = LoadBalancerRecord(
+            id=lb.id,
+            project_id=lb.project_id,
+            vip_address=lb.vip_address,
+            vip_port_id=lb.vip_port_id,
+            vip_subnet_id=lb.vip_subnet_id,
+            vip_network_id=lb.vip_network_id,
+            vnic_type=desired.vip_kind(lb.flavor),
+            flavor=dict(lb.flavor),
+        )
+        self._database.run(lambda session: inventory_db.save(session, record))
+        return record
+
+    def _drop(self, job: Job) -> None:
+        """Octavia's API has rolled back: nobody knows of the object."""
+        LOG.warning("Job %s dropped: Octavia never showed %s", job.id, job.object_id)
+
+        def write(session):  # type: ignore[no-untyped-def]
+            jobs.finish(session, job, failed=False)
+            if job.object_type is ObjectType.LOADBALANCER and job.action is Action.CREATE:
+                inventory_db.forget_load_balancer(session, job.load_balancer_id)
+
+        self._database.run(write)
+
+    def _succeed(self, job: Job, lb: tree.LoadBalancer | None, run: Run) -> None:
+        members = tuple(
+            dataclasses.replace(m, failed=m.id in run.failed) for m in run.plan.members
+        )
+        outcome.succeeded(self._database, job, lb, members, run.failed)
+        LOG.info("Job %s done; members that failed: %s", job.id, sorted(run.failed) or "none")
+
+    def _fail(self, job: Job, lb: tree.LoadBalancer | None, error: ProviderError) -> None:
+        worker = self._services.settings.worker
+        if error.retriable and job.attempt < worker.max_attempts:
+            delay = worker.retry_interval * 2 ** (job.attempt - 1)
+            LOG.warning("Job %s runs again in %g s: %s", job.id, delay, error.reason)
+            again = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=delay)
+            self._database.run(lambda session: jobs.retry_later(session, job, again))
+            return
+        LOG.error("Job %s failed: %s", job.id, error.reason)
+        if job.object_type is ObjectType.LOADBALANCER and job.action is Action.CREATE:
+            self._release_all(job)
+        outcome.failed(self._database, job, lb, error.reason)
+
+    def _release_all(self, job: Job) -> None:
+        """What an interrupted earlier attempt left; this attempt has reverted its own."""
+        inventory = self._inventory(job.load_balancer_id)
+        made = plan.removal(job, inventory)
+        try:
+            self._run_plan(made, inventory, CachedReads(self._services.network))
+        except ProviderError as error:
+            LOG.error("Job %s: not everything could be released: %s", job.id, error.reason)
+
+
+def _is_removal(job: Job) -> bool:
+    return job.object_type is ObjectType.LOADBALANCER and job.action is Action.DELETE

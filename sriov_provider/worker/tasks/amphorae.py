@@ -1,0 +1,135 @@
+"""Inside the amphora: agent, deny-all, firewall, configuration."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from sriov_provider.amphora.base import AmphoraView
+from sriov_provider.errors import Code, ProviderError
+from sriov_provider.firewall import document
+from sriov_provider.firewall.closing import EMPTY, closing
+from sriov_provider.records import AmphoraState, PortRole
+from sriov_provider.worker.plan import AmphoraPlan, effective_filter
+from sriov_provider.worker.run import Run
+from sriov_provider.worker.tasks.base import Step
+
+
+class AmphoraStep(Step):
+    """A task about one amphora."""
+
+    def __init__(self, run: Run, amphora: AmphoraPlan) -> None:
+        super().__init__(run, amphora.record.id)
+        self.amphora = amphora
+
+
+class WaitAgent(AmphoraStep):
+    """Until the agent answers, with our extension; then nothing gets in until rules say so."""
+
+    def execute(self) -> None:
+        run = self.run
+        endpoint = run.endpoint(self.subject)
+        timeout = run.services.settings.amphora.boot_timeout
+        info = run.services.amphora.wait_ready(endpoint, timeout)
+        if info.extension is None:
+            raise ProviderError(
+                Code.EXTENSION_MISSING,
+                "The amphora image of this cloud does not support SR-IOV load balancers.",
+                f"The agent of amphora {self.subject} at {endpoint.address} has no security-group "
+                "endpoint: build the image with the sriov-amphora-agent element.",
+            )
+        record = run.book.amphora(self.subject)
+        assert record is not None
+        run.book.save_amphora(dataclasses.replace(record, agent_version=info.extension))
+        apply_rules(run, self.subject, EMPTY)
+
+
+def rules_for(run: Run, amphora_id: str) -> dict[str, Any]:
+    """The whole rule document of an amphora, from what is on record."""
+    serve = run.serve()
+    going = {p.id for p in run.plan.release_ports}
+    interfaces = tuple(
+        document.Interface(
+            mac=port.mac,
+            filter=effective_filter(port, serve.flavor),
+            vips=serve.vip_addresses() if port.role is PortRole.VIP else (),
+            addresses=tuple(address for _, address in port.addresses),
+        )
+        for port in run.book.ports(amphora_id)
+        if port.mac and port.id not in going
+    )
+    peers = tuple(a.vrrp_ip for a in run.book.amphorae() if a.id != amphora_id and a.vrrp_ip)
+    pair = run.plan.topology != "SINGLE"
+    return document.document(
+        serve,
+        interfaces,
+        peers=peers if pair else (),
+        peer_port=document.peer_port(serve) if pair else None,
+        echo=run.services.settings.amphora.allow_vip_echo,
+    )
+
+
+def apply_rules(run: Run, amphora_id: str, rules: Mapping[str, Any]) -> None:
+    """Hand the document to the agent and record what is in force."""
+    state = run.services.amphora.apply_firewall(run.endpoint(amphora_id), rules)
+    record = run.book.amphora(amphora_id)
+    assert record is not None
+    run.book.save_amphora(
+        dataclasses.replace(record, firewall_digest=state.digest, firewall_document=rules)
+    )
+
+
+class CloseFirewall(AmphoraStep):
+    """What the new rules no longer allow is closed before haproxy changes."""
+
+    def execute(self) -> None:
+        record = self.run.book.amphora(self.subject)
+        self.before = record.firewall_document if record else None
+        if not self.before:
+            return
+        closed = closing(self.before, rules_for(self.run, self.subject))
+        if closed != self.before:
+            apply_rules(self.run, self.subject, closed)
+
+    def undo(self) -> None:
+        record = self.run.book.amphora(self.subject)
+        before = getattr(self, "before", None)
+        if before and record and record.firewall_document != before:
+            apply_rules(self.run, self.subject, before)
+
+
+class OpenFirewall(AmphoraStep):
+    """What the new rules allow is opened once haproxy serves it."""
+
+    def execute(self) -> None:
+        record = self.run.book.amphora(self.subject)
+        rules = rules_for(self.run, self.subject)
+        if record is None or record.firewall_document != rules:
+            apply_rules(self.run, self.subject, rules)
+
+
+class Configure(AmphoraStep):
+    """haproxy, LVS and certificates as the tree says."""
+
+    def execute(self) -> None:
+        run = self.run
+        serve = run.serve()
+        views = tuple(
+            AmphoraView(a.id, a.management_ip, a.vrrp_ip, a.vrrp_port_id, a.role)
+            for a in run.book.amphorae()
+            if a.management_ip and a.vrrp_ip and a.vrrp_port_id
+        )
+        run.services.amphora.configure(
+            run.endpoint(self.subject), serve, run.plan.topology, views, document.peer_port(serve)
+        )
+
+
+class MarkReady(AmphoraStep):
+    """Everything the plan asked of this amphora is done."""
+
+    def execute(self) -> None:
+        record = self.run.book.amphora(self.subject)
+        assert record is not None
+        if record.state is not AmphoraState.READY:
+            self.run.book.save_amphora(dataclasses.replace(record, state=AmphoraState.READY))

@@ -1,0 +1,301 @@
+"""Base VRRP ports and member ports: allocate, hot-plug, read the binding back, release."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+
+from sriov_provider import vnic
+from sriov_provider.amphora.base import NetworkPlug, VipPlug
+from sriov_provider.errors import Code, ProviderError
+from sriov_provider.network.base import Port, PortSpec
+from sriov_provider.records import PortRecord, PortRole, PortState
+from sriov_provider.worker.plan import AmphoraPlan, PortPlan
+from sriov_provider.worker.run import Run, wait_for
+from sriov_provider.worker.tasks.base import Step
+
+LOG = logging.getLogger(__name__)
+
+# Seconds. Nova binds the port before its attach call returns; the wait is for a slow Neutron.
+_BIND_TIMEOUT = 10.0
+_POLL = 0.5
+
+
+def ensure_port(run: Run, plan: PortPlan) -> PortRecord:
+    """The Neutron port of a plan, on record before and after Neutron is asked."""
+    record = run.book.save_port(run.book.port(plan.record.id) or plan.record)
+    if record.neutron_id:
+        return record
+    balancer = run.book.load_balancer
+    assert balancer is not None and balancer.security_group_id is not None
+    port = run.found_port(plan.name) or run.network.create_port(
+        PortSpec(
+            name=plan.name,
+            owner=run.plan.owner,
+            network_id=record.network_id,
+            subnet_ids=plan.subnet_ids,
+            vnic_type=record.vnic_type,
+            security_groups=(balancer.security_group_id, *_vip_groups(run, record)),
+            allowed_addresses=plan.allowed_addresses,
+            qos_policy_id=plan.qos_policy_id,
+        )
+    )
+    return run.book.save_port(_noted(record, port))
+
+
+def _vip_groups(run: Run, record: PortRecord) -> tuple[str, ...]:
+    """Groups the user asked for on the VIP; enforced where Neutron filters."""
+    serve = run.plan.serve
+    return serve.vip_sg_ids if serve and record.role is PortRole.VIP else ()
+
+
+def _noted(record: PortRecord, port: Port) -> PortRecord:
+    addresses = tuple((ip.subnet_id, ip.address) for ip in port.fixed_ips)
+    return dataclasses.replace(record, neutron_id=port.id, mac=port.mac, addresses=addresses)
+
+
+def attach_port(run: Run, record: PortRecord) -> PortRecord:
+    """Hot-plug by port id, then read back what the request became."""
+    amphora = run.book.amphora(record.amphora_id)
+    assert amphora is not None and amphora.compute_id is not None and record.neutron_id
+    run.services.compute.attach_port(amphora.compute_id, record.neutron_id)
+    port = _bound(run, record)
+    return run.book.save_port(
+        dataclasses.replace(
+            _noted(record, port),
+            state=PortState.ATTACHED,
+            filter=vnic.decide_filter(port.vif_type, port.port_filter, port.port_security),
+            pci_slot=port.pci_slot,
+        )
+    )
+
+
+def _bound(run: Run, record: PortRecord) -> Port:
+    failed = ProviderError(
+        Code.BINDING_FAILED,
+        "The network port of the load balancer could not be connected.",
+        f"Port {record.neutron_id} on network {record.network_id} is not bound after the attach.",
+    )
+
+    def look() -> Port | None:
+        assert record.neutron_id is not None
+        port = run.network.port(record.neutron_id)
+        if port is None or port.vif_type == "binding_failed":
+            raise failed
+        return port if vnic.is_bound(port.vif_type, port.host) else None
+
+    return wait_for(look, _BIND_TIMEOUT, _POLL, failed)
+
+
+def release_port(run: Run, record: PortRecord, *, detach: bool) -> None:
+    """Unplug (when its server stays) and delete the port; the row goes last."""
+    run.book.save_port(dataclasses.replace(record, state=PortState.RELEASING))
+    amphora = run.book.amphora(record.amphora_id)
+    if record.neutron_id is None:
+        found = next((p for p in run.all_ports() if p.mac == record.mac and record.mac), None)
+        record = dataclasses.replace(record, neutron_id=found.id if found else None)
+    if record.neutron_id is not None:
+        if detach and amphora is not None and amphora.compute_id:
+            run.services.compute.detach_port(amphora.compute_id, record.neutron_id)
+            _wait_detached(run, record)
+        run.network.delete_port(record.neutron_id)
+    run.book.drop_port(record)
+
+
+def _wait_detached(run: Run, record: PortRecord) -> None:
+    timeout = run.services.settings.amphora.detach_timeout
+    busy = ProviderError(
+        Code.PORT_BUSY,
+        "A network port of the load balancer could not be released in time.",
+        f"Port {record.neutron_id} is still attached {timeout:g} s after its detach.",
+        retriable=True,
+    )
+
+    def look() -> bool | None:
+        assert record.neutron_id is not None
+        port = run.network.port(record.neutron_id)
+        return True if port is None or not port.device_id else None
+
+    wait_for(look, timeout, _POLL, busy)
+
+
+class EnsureVipPort(Step):
+    """The base VRRP port, with the VIP addresses as allowed address pairs."""
+
+    def __init__(self, run: Run, plan: PortPlan) -> None:
+        super().__init__(run, plan.record.amphora_id)
+        self.plan = plan
+
+    def execute(self) -> None:
+        record = ensure_port(self.run, self.plan)
+        amphora = self.run.book.amphora(record.amphora_id)
+        serve = self.run.plan.serve
+        assert amphora is not None and serve is not None
+        by_subnet = dict(record.addresses)
+        self.run.book.save_amphora(
+            dataclasses.replace(
+                amphora,
+                vrrp_ip=by_subnet.get(serve.vip_subnet_id),
+                vrrp_port_id=record.neutron_id,
+            )
+        )
+
+    def undo(self) -> None:
+        record = self.run.book.port(self.plan.record.id)
+        if record is not None:
+            release_port(self.run, record, detach=False)
+
+
+class AttachVipPort(Step):
+    """Hot-plug of the base port. Detached again by the undo of the server it is on."""
+
+    def __init__(self, run: Run, amphora: AmphoraPlan) -> None:
+        super().__init__(run, amphora.record.id)
+
+    def execute(self) -> None:
+        record = self.run.book.vip_port(self.subject)
+        assert record is not None
+        if record.state is not PortState.ATTACHED:
+            attach_port(self.run, record)
+
+
+def vip_plug(run: Run, amphora_id: str) -> VipPlug:
+    """What the agent needs to know of the VIP interface."""
+    serve, port = run.plan.serve, run.book.vip_port(amphora_id)
+    amphora = run.book.amphora(amphora_id)
+    assert serve is not None and port is not None and port.mac and amphora is not None
+    return VipPlug(
+        vip_address=serve.vip_address,
+        subnet=run.network.subnet(serve.vip_subnet_id),
+        mac=port.mac,
+        mtu=run.network.network(port.network_id).mtu,
+        vrrp_ip=amphora.vrrp_ip or "",
+        additional=tuple((v.address, run.network.subnet(v.subnet_id)) for v in serve.additional_vips),
+    )
+
+
+def network_plug(run: Run, record: PortRecord) -> NetworkPlug:
+    """What the agent needs to know of a member interface."""
+    assert record.mac
+    return NetworkPlug(
+        mac=record.mac,
+        mtu=run.network.network(record.network_id).mtu,
+        addresses=tuple((address, run.network.subnet(s)) for s, address in record.addresses),
+    )
+
+
+class PlugVip(Step):
+    """The VIP interface goes up inside the amphora, behind the deny-all rules."""
+
+    def __init__(self, run: Run, amphora: AmphoraPlan) -> None:
+        super().__init__(run, amphora.record.id)
+
+    def execute(self) -> None:
+        run = self.run
+        run.services.amphora.plug_vip(run.endpoint(self.subject), vip_plug(run, self.subject))
+
+
+class PlugMemberNetwork(Step):
+    """One member interface. Its failure is the failure of the members that need it, and of
+    nothing else."""
+
+    def __init__(self, run: Run, plan: PortPlan) -> None:
+        super().__init__(run, f"{plan.record.amphora_id}:{plan.record.network_id}")
+        self.plan = plan
+        self.new = plan.record.state is not PortState.ATTACHED
+
+    def execute(self) -> None:
+        try:
+            self._plug()
+        except ProviderError as error:
+            LOG.warning("%s: %s", self.name, error.reason)
+            self.run.fail_members(self.plan.members, error.reason)
+            self.revert()
+
+    def _plug(self) -> None:
+        run = self.run
+        record = ensure_port(run, self.plan)
+        if record.state is not PortState.ATTACHED:
+            record = attach_port(run, record)
+        record = add_subnets(run, record, self.plan.subnet_ids)
+        endpoint = run.endpoint(record.amphora_id)
+        run.services.amphora.plug_network(endpoint, network_plug(run, record))
+
+    def undo(self) -> None:
+        record = self.run.book.port(self.plan.record.id)
+        if self.new and record is not None:
+            release_port(self.run, record, detach=True)
+
+
+def add_subnets(run: Run, record: PortRecord, subnets: tuple[str, ...]) -> PortRecord:
+    """An address from each of these subnets the port has none from."""
+    have = {subnet for subnet, _ in record.addresses}
+    missing = tuple(s for s in subnets if s not in have)
+    if not missing:
+        return record
+    assert record.neutron_id is not None
+    port = run.network.port(record.neutron_id)
+    if port is None:
+        raise ProviderError(
+            Code.NOT_FOUND,
+            "A network port of the load balancer has been deleted.",
+            f"Port {record.neutron_id} on network {record.network_id} is gone from Neutron.",
+        )
+    return run.book.save_port(_noted(record, run.network.add_port_addresses(port, missing)))
+
+
+class ExtendVipPort(Step):
+    """Members on further subnets of the VIP's own network get an address on the VIP port."""
+
+    def __init__(self, run: Run, amphora: AmphoraPlan) -> None:
+        super().__init__(run, amphora.record.id)
+        self.amphora = amphora
+
+    def execute(self) -> None:
+        run, amphora = self.run, self.amphora
+        record = run.book.vip_port(self.subject)
+        assert record is not None
+        try:
+            record = add_subnets(run, record, amphora.vip_subnets)
+            run.services.amphora.plug_network_on_vip(
+                run.endpoint(self.subject),
+                vip_plug(run, self.subject),
+                network_plug(run, record),
+            )
+        except ProviderError as error:
+            LOG.warning("%s: %s", self.name, error.reason)
+            run.fail_members(amphora.vip_members, error.reason)
+
+
+class SetVipQos(Step):
+    """The VIP's QoS policy is enforced on the base port."""
+
+    def __init__(self, run: Run, amphora: AmphoraPlan) -> None:
+        super().__init__(run, amphora.record.id)
+
+    def execute(self) -> None:
+        record = self.run.book.vip_port(self.subject)
+        _, policy = self.run.plan.vip_qos
+        if record is not None and record.neutron_id:
+            self.run.network.update_port(record.neutron_id, qos_policy_id=policy)
+
+
+class ReleasePort(Step):
+    """A port nobody needs any more."""
+
+    def __init__(self, run: Run, record: PortRecord, *, detach: bool) -> None:
+        super().__init__(run, record.id)
+        self.detach = detach
+
+    def execute(self) -> None:
+        record = self.run.book.port(self.subject)
+        if record is not None:
+            release_port(self.run, record, detach=self.detach)
+
+
+class ReleaseTagged(Step):
+    """Whatever still carries the load balancer's tag in Neutron, row or no row."""
+
+    def execute(self) -> None:
+        for port in self.run.all_ports():
+            self.run.network.delete_port(port.id)

@@ -1,0 +1,164 @@
+"""Amphora servers: boot, wait, release."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+
+from sriov_provider.compute.base import Server, ServerSpec
+from sriov_provider.errors import Code, ProviderError
+from sriov_provider.records import AmphoraRecord, AmphoraState
+from sriov_provider.worker.plan import AmphoraPlan, server_name
+from sriov_provider.worker.run import Run, wait_for
+from sriov_provider.worker.tasks.base import Step
+
+# Seconds. Nova answers a status read in some 20 ms; a delete takes a second or more.
+_DELETE_TIMEOUT = 60.0
+_POLL = 0.5
+
+
+class EnsureServer(Step):
+    """A server for the amphora, found again by name if an earlier run made it."""
+
+    def __init__(self, run: Run, amphora: AmphoraPlan) -> None:
+        super().__init__(run, amphora.record.id)
+        self.amphora = amphora
+
+    def execute(self) -> None:
+        record = self.run.book.amphora(self.subject) or self.amphora.record
+        # The intent is on record before the cloud is asked.
+        record = self.run.book.save_amphora(record)
+        server = self._existing(record)
+        if server is not None and server.status == "ERROR":
+            release_server(self.run, dataclasses.replace(record, compute_id=server.id))
+            server = None
+        expires = record.certificate_expires
+        if server is None:
+            server, expires = self._boot(record)
+        self.run.book.save_amphora(
+            dataclasses.replace(
+                record,
+                compute_id=server.id,
+                state=AmphoraState.BOOTING,
+                certificate_expires=expires,
+            )
+        )
+
+    def _existing(self, record: AmphoraRecord) -> Server | None:
+        compute = self.run.services.compute
+        if record.compute_id:
+            return compute.get_server(record.compute_id)
+        boot = self.amphora.boot
+        assert boot is not None
+        return compute.find_server(boot.name) if self.run.plan.adopt else None
+
+    def _boot(self, record: AmphoraRecord) -> tuple[Server, datetime.datetime]:
+        boot = self.amphora.boot
+        assert boot is not None
+        services = self.run.services
+        files, user_data, expires = services.builder.boot_files(record.id, boot.topology)
+        balancer = self.run.book.load_balancer
+        spec = ServerSpec(
+            name=boot.name,
+            flavor=boot.flavor,
+            image_id=services.compute.image_id(boot.image_tag, boot.image_owner),
+            networks=boot.networks,
+            security_groups=boot.security_groups,
+            key_name=boot.key_name,
+            availability_zone=boot.availability_zone,
+            server_group_id=balancer.server_group_id if balancer else None,
+            files=files,
+            user_data=user_data,
+        )
+        return services.compute.create_server(spec), expires
+
+    def undo(self) -> None:
+        record = self.run.book.amphora(self.subject)
+        if record is not None:
+            ReleaseAmphora(self.run, record).execute()
+
+
+class WaitServer(Step):
+    """Until Nova says ACTIVE and the management address is known."""
+
+    def __init__(self, run: Run, amphora: AmphoraPlan) -> None:
+        super().__init__(run, amphora.record.id)
+        self.amphora = amphora
+
+    def execute(self) -> None:
+        record = self.run.book.amphora(self.subject)
+        assert record is not None and record.compute_id is not None
+        settings = self.run.services.settings.amphora
+        late = ProviderError(
+            Code.TIMEOUT,
+            "The load balancer's amphora did not start in time.",
+            f"Server {record.compute_id} of amphora {record.id} was not ACTIVE after "
+            f"{settings.boot_timeout:g} s.",
+            retriable=True,
+        )
+        interval = min(settings.boot_interval, 1.0)
+        server = wait_for(lambda: self._active(record), settings.boot_timeout, interval, late)
+        address = wait_for(lambda: self._address(server), 30.0, interval, late)
+        self.run.book.save_amphora(
+            dataclasses.replace(record, host=server.host, management_ip=address)
+        )
+
+    def _active(self, record: AmphoraRecord) -> Server | None:
+        assert record.compute_id is not None
+        server = self.run.services.compute.get_server(record.compute_id)
+        if server is None or server.status in ("ERROR", "DELETED"):
+            fault = (server.fault if server else None) or "the server is gone"
+            raise ProviderError(
+                Code.BOOT_FAILED,
+                "No amphora could be started for the load balancer.",
+                f"Server {record.compute_id} of amphora {record.id} failed to boot: {fault}",
+                retriable=True,
+            )
+        return server if server.status == "ACTIVE" else None
+
+    def _address(self, server: Server) -> str | None:
+        network = self.amphora.management_network
+        return self.run.services.compute.management_ip(server.id, network)
+
+
+class ReleaseAmphora(Step):
+    """The server goes and takes its management port with it; our ports are released apart."""
+
+    def __init__(self, run: Run, record: AmphoraRecord) -> None:
+        super().__init__(run, record.id)
+        self.record = record
+
+    def execute(self) -> None:
+        record = self.run.book.amphora(self.subject) or self.record
+        record = dataclasses.replace(record, state=AmphoraState.RELEASING)
+        self.run.book.save_amphora(record)
+        release_server(self.run, record)
+        self.run.book.drop_amphora(record)
+
+
+def release_server(run: Run, record: AmphoraRecord) -> None:
+    """Delete and wait until it is gone: its VFs are free only then, and a VIP must not answer
+    twice."""
+    compute, server_id = run.services.compute, record.compute_id
+    if server_id is None:
+        # The intent may be all that is on record of a create that went through.
+        length = run.services.settings.amphora.random_name_length
+        found = compute.find_server(server_name(record.id, length))
+        if found is None:
+            return
+        server_id = found.id
+    compute.delete_server(server_id)
+    slow = ProviderError(
+        Code.TIMEOUT,
+        "The load balancer's amphora could not be removed in time.",
+        f"Server {server_id} of amphora {record.id} still exists {_DELETE_TIMEOUT:g} s after its "
+        "delete was accepted.",
+        retriable=True,
+    )
+    gone = server_id
+
+    def look() -> bool | None:
+        server = compute.get_server(gone)
+        return True if server is None or server.status == "DELETED" else None
+
+    wait_for(look, _DELETE_TIMEOUT, _POLL, slow)
