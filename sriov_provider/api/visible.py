@@ -24,7 +24,7 @@ def values_visible(dm: Any, ref: ObjectRef) -> bool:
 
     :param dm: octavia-lib load balancer, as returned by the driver-agent
     """
-    for kind, item in _models(dm):
+    for kind, item, _ in objects(dm):
         if kind is ref.type and get(item, ID_NAMES[kind]) == ref.id:
             return all(_same(v, get(item, k)) for k, v in ref.expected.items())
     return False
@@ -56,18 +56,31 @@ def _tree_ids(load_balancer: tree.LoadBalancer) -> Iterator[tuple[ObjectType, st
             yield ObjectType.HEALTHMONITOR, pool.healthmonitor.id
 
 
-def _models(dm: Any) -> Iterator[tuple[ObjectType, Any]]:
-    yield ObjectType.LOADBALANCER, dm
+def objects(dm: Any) -> Iterator[tuple[ObjectType, Any, str | None]]:
+    """Every object of an octavia-lib load balancer with its type and the id of its parent."""
+    yield ObjectType.LOADBALANCER, dm, None
+    root = get(dm, "loadbalancer_id")
     for listener in items(dm, "listeners"):
-        yield ObjectType.LISTENER, listener
-        for policy in items(listener, "l7policies"):
-            yield ObjectType.L7POLICY, policy
-            yield from ((ObjectType.L7RULE, rule) for rule in items(policy, "rules"))
+        yield ObjectType.LISTENER, listener, root
+        yield from _policies(listener)
     for pool in items(dm, "pools"):
-        yield ObjectType.POOL, pool
-        yield from ((ObjectType.MEMBER, member) for member in items(pool, "members"))
-        if get(pool, "healthmonitor"):
-            yield ObjectType.HEALTHMONITOR, get(pool, "healthmonitor")
+        yield ObjectType.POOL, pool, root
+        yield from _below_pool(pool)
+
+
+def _policies(listener: Any) -> Iterator[tuple[ObjectType, Any, str | None]]:
+    for policy in items(listener, "l7policies"):
+        yield ObjectType.L7POLICY, policy, get(listener, "listener_id")
+        for rule in items(policy, "rules"):
+            yield ObjectType.L7RULE, rule, get(policy, "l7policy_id")
+
+
+def _below_pool(pool: Any) -> Iterator[tuple[ObjectType, Any, str | None]]:
+    pool_id = get(pool, "pool_id")
+    for member in items(pool, "members"):
+        yield ObjectType.MEMBER, member, pool_id
+    if get(pool, "healthmonitor"):
+        yield ObjectType.HEALTHMONITOR, get(pool, "healthmonitor"), pool_id
 
 
 def _same(expected: Any, actual: Any) -> bool:

@@ -129,7 +129,13 @@ def delete_load_balancer(session: Session, load_balancer_id: str) -> None:
     A leaked port still exists in Neutron: its row stays until the port is gone.
     """
     leaked = models.Port.state == PortState.LEAKED.value
-    children: tuple[Any, ...] = (models.Member, models.Amphora, models.Heartbeat, models.Reason)
+    children: tuple[Any, ...] = (
+        models.Member,
+        models.Amphora,
+        models.Heartbeat,
+        models.Reason,
+        models.Child,
+    )
     session.execute(
         sa.delete(models.Port).where(models.Port.load_balancer_id == load_balancer_id, ~leaked)
     )

@@ -1,0 +1,75 @@
+"""Which load balancers the provider takes, and the record it keeps of them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sriov_provider import vnic
+from sriov_provider.api import accept, convert, flavor_schema
+from sriov_provider.api.attributes import get, items
+from sriov_provider.api.refusal import unsupported
+from sriov_provider.records import LoadBalancerRecord
+
+
+def accept_tree(dm: Any, default_topology: str) -> None:
+    """:param dm: octavia-lib load balancer, with everything below it
+    :param default_topology: of load balancers whose flavor names none
+    :raises UnsupportedOptionError: flavor, availability zone, topology, or a child
+    """
+    flavor = _mapping(dm, "flavor")
+    flavor_schema.check_flavor(flavor)
+    flavor_schema.check_availability_zone(_mapping(dm, "availability_zone"))
+    if "loadbalancer_topology" not in flavor and default_topology != flavor_schema.SINGLE:
+        raise unsupported(
+            f"The cloud's default topology is {default_topology}, but this release builds load "
+            "balancers of topology SINGLE only. Use a flavor with loadbalancer_topology SINGLE.",
+            f"[controller_worker] loadbalancer_topology is {default_topology} and the flavor "
+            "names no topology; this release builds SINGLE only.",
+        )
+    _accept_children(dm)
+
+
+def record(dm: Any, default_topology: str) -> LoadBalancerRecord:
+    """The row written with the first job."""
+    flavor, zone = _mapping(dm, "flavor"), _mapping(dm, "availability_zone")
+    tree = convert.load_balancer(dm, availability_zone=zone)
+    return LoadBalancerRecord(
+        id=tree.id,
+        project_id=tree.project_id,
+        vip_address=tree.vip_address,
+        vip_port_id=tree.vip_port_id,
+        vip_subnet_id=tree.vip_subnet_id,
+        vip_network_id=tree.vip_network_id,
+        vnic_type=vip_kind(flavor),
+        topology=flavor.get("loadbalancer_topology", default_topology),
+        flavor=flavor,
+        availability_zone=zone,
+        additional_vips=tuple(
+            {
+                "address": vip.address,
+                "subnet_id": vip.subnet_id,
+                "port_id": vip.port_id,
+                "network_id": vip.network_id,
+            }
+            for vip in tree.additional_vips
+        ),
+    )
+
+
+def vip_kind(flavor: Mapping[str, Any]) -> str:
+    """``vnic_type`` of the port that serves the VIP."""
+    return str(flavor.get("vip_vnic_type", vnic.DIRECT)) if flavor.get("sriov_vip") else vnic.NORMAL
+
+
+def _accept_children(dm: Any) -> None:
+    vips = convert.load_balancer(dm).vip_addresses()
+    for listener in items(dm, "listeners"):
+        accept.listener(listener)
+    for pool in items(dm, "pools"):
+        accept.pool(pool)
+        accept.members(get(pool, "protocol"), items(pool, "members"), vips)
+
+
+def _mapping(dm: Any, name: str) -> dict[str, Any]:
+    return dict(get(dm, name, {}))

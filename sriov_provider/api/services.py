@@ -1,0 +1,37 @@
+"""What the driver shares between the requests of one API process, made on first use."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+from oslo_config import cfg
+
+from sriov_provider import config
+from sriov_provider.api.store import DatabaseStore, Store
+from sriov_provider.db.engine import Sessions
+from sriov_provider.rpc.client import Client
+
+
+@dataclasses.dataclass(frozen=True)
+class Services:
+    """:ivar topology: of load balancers whose flavor names none"""
+
+    store: Store
+    topology: str
+
+
+def shared() -> Services:
+    """The services of this process.
+
+    :raises DriverError: when the settings cannot be read
+    """
+    return _made(config.files_in_use(cfg.CONF))
+
+
+@functools.cache
+def _made(config_files: tuple[str, ...]) -> Services:
+    conf = config.parse(config_files)
+    settings = config.settings(conf)
+    sessions = Sessions(settings.database_connection)
+    return Services(DatabaseStore(sessions, Client(conf).wake), settings.amphora.topology)
