@@ -1,6 +1,6 @@
 """Tests marked ``root`` run as root; without root, in a user namespace; else they are skipped.
 
-In a user namespace they run in one child pytest, and each test here reports what its twin there did.
+In a user namespace they run in one child pytest; each test here reports what its twin there did.
 """
 
 from __future__ import annotations

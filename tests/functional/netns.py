@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 # The observer tells by this mark (IP id, IPv6 flow label) which packets a test has sent.
 MARK = 0xBEEF
-_OBSERVER = f"""
+OBSERVER = f"""
 table inet observer {{
   counter arrived {{ }}
   counter passed {{ }}
@@ -79,7 +79,7 @@ class Observer:
 
     def __init__(self, space: Namespace) -> None:
         self._space = space
-        space.nft(_OBSERVER)
+        space.nft(OBSERVER)
 
     def passes(self, wire: socket.socket, frame: bytes) -> bool:
         """Send one frame on ``wire``; True when the table under test let it through.

@@ -1,0 +1,127 @@
+"""The agent as a process: mutual TLS, stock calls and ours, and no gap when an interface comes."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.functional import netns
+from tests.functional.agent import box as boxes
+from tests.functional.agent.conftest import BASE4, MACS, SERVER4, VIP4, document
+from tests.functional.agent.packets import frame, tcp
+
+pytestmark = pytest.mark.root
+
+PLUG = {
+    "subnet_cidr": "198.18.16.0/20",
+    "gateway": "198.18.16.1",
+    "mac_address": MACS["eth1"],
+    "vrrp_ip": BASE4,
+    "mtu": 1500,
+    "host_routes": [],
+    "additional_vips": [],
+    "is_sriov": False,
+}
+V4_ONLY = [{"mac": MACS["eth1"], "filter": "amphora", "vips": [VIP4], "addresses": [BASE4]}]
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Iterator[boxes.Box]:
+    with boxes.running(tmp_path) as box:
+        yield box
+
+
+def test_our_calls_and_the_stock_ones(box: boxes.Box) -> None:
+    assert box.call("GET", "/") == (200, {"api_version": "1.0"})
+    assert box.call("GET", "/1.0/info")[0] == 200
+    status, capabilities = box.call("GET", "/1.0/sriov-capabilities")
+    assert status == 200
+    assert capabilities["security_group"] == 1
+    assert capabilities["nftables"][0].isdigit()
+    status, state = box.call("GET", "/1.0/security-group")
+    assert (status, state["digest"]) == (200, "")
+    assert "policy drop" in box.run("nft", "list", "chain", "inet", "amphora_sriov", "pre")
+    assert box.call("POST", "/1.0/security-group", {"version": 2})[0] == 400
+
+
+def test_an_interface_is_closed_from_its_first_moment(box: boxes.Box) -> None:
+    observer(box)
+    with netns.namespace("world") as world, flood(box, world):
+        assert box.call("POST", f"/1.0/plug/vip/{VIP4}", PLUG)[0] == 202
+        while counted(box)["arrived"] < 50:
+            pass
+        seen = counted(box)
+    assert seen["arrived"] >= 50
+    assert seen["passed"] == 0
+
+
+def test_an_interface_opens_when_it_is_plugged_after_its_document(box: boxes.Box) -> None:
+    body = document(interfaces=V4_ONLY)
+    status, state = box.call("POST", "/1.0/security-group", body)
+    assert (status, state["interfaces"]) == (200, {MACS["eth1"]: None})
+    observer(box)
+    with netns.namespace("world") as world:
+        join(box, world)
+        assert box.call("POST", f"/1.0/plug/vip/{VIP4}", PLUG)[0] == 202
+        assert box.call("GET", "/1.0/security-group")[1]["interfaces"] == {MACS["eth1"]: "eth1"}
+        wire = netns.tap(world, "wire")
+        for port, passed in ((80, 1), (22, 1), (443, 1)):
+            wire.send(frame("eth1", tcp(SERVER4, VIP4, 40000, port)))
+            assert counted(box)["passed"] == passed
+    assert counted(box)["arrived"] == 3
+
+
+def test_the_last_document_is_back_after_a_restart(tmp_path: Path) -> None:
+    with boxes.running(tmp_path) as first:
+        digest = first.call("POST", "/1.0/security-group", document())[1]["digest"]
+    with boxes.running(tmp_path) as second:
+        assert second.call("GET", "/1.0/security-group")[1]["digest"] == digest
+
+
+def join(box: boxes.Box, world: netns.Namespace) -> None:
+    """Hot-plug: an interface appears, down, in the amphora's own namespace."""
+    box.space.ip(
+        *("link", "add", "ens5", "address", MACS["eth1"], "type", "veth"),
+        *("peer", "wire", "netns", world.name),
+    )
+    world.ip("link", "set", "wire", "up")
+
+
+@contextmanager
+def flood(box: boxes.Box, world: netns.Namespace) -> Iterator[None]:
+    """Connection attempts without pause, from before the interface goes up."""
+    join(box, world)
+    wire, end = netns.tap(world, "wire"), threading.Event()
+    syn = frame("eth1", tcp(SERVER4, VIP4, 40000, 80))
+
+    def send() -> None:
+        while not end.wait(0.001):
+            try:
+                wire.send(syn)
+            except OSError:
+                continue  # the other end is not up yet
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        yield
+    finally:
+        end.set()
+        sender.join()
+        wire.close()
+
+
+def observer(box: boxes.Box) -> None:
+    box.run("nft", "-f", "-", stdin=netns.OBSERVER)
+
+
+def counted(box: boxes.Box) -> dict[str, Any]:
+    told = box.run("nft", "-j", "list", "counters", "table", "inet", "observer")
+    items = json.loads(told)["nftables"]
+    return {i["counter"]["name"]: i["counter"]["packets"] for i in items if "counter" in i}
