@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import socket
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from oslo_config import cfg
@@ -176,13 +177,13 @@ def parse(config_files: Sequence[str]) -> Any:
 
 
 def files_in_use(conf: Any) -> tuple[str, ...]:
-    """The files a running service was started with.
+    """The files a running service was started with, those of its directories included.
 
     :param conf: that service's parsed ``ConfigOpts`` (in octavia's processes: ``cfg.CONF``)
     """
     files = list(conf.config_file or [])
     for directory in conf.config_dir or []:
-        files.append(directory)
+        files.extend(sorted(Path(directory).glob("*.conf")))
     return tuple(str(f) for f in files)
 
 
