@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 
 from sriov_provider.db import inventory as db
-from sriov_provider.db.engine import Database
+from sriov_provider.db.engine import Sessions
 from sriov_provider.records import (
     AmphoraRecord,
     Inventory,
@@ -22,8 +22,8 @@ from sriov_provider.records import (
 class Book:
     """Thread-safe: parallel tasks of one flow share it."""
 
-    def __init__(self, database: Database, inventory: Inventory) -> None:
-        self._database = database
+    def __init__(self, sessions: Sessions, inventory: Inventory) -> None:
+        self._sessions = sessions
         self._lock = threading.Lock()
         self._load_balancer = inventory.load_balancer
         self._amphorae = {a.id: a for a in inventory.amphorae}
@@ -53,27 +53,27 @@ class Book:
         return next((p for p in self.ports(amphora_id) if p.role is PortRole.VIP), None)
 
     def save_load_balancer(self, record: LoadBalancerRecord) -> None:
-        self._database.run(lambda session: db.save(session, record))
+        self._sessions.run(lambda session: db.save_load_balancer(session, record))
         self._load_balancer = record
 
     def save_amphora(self, record: AmphoraRecord) -> AmphoraRecord:
-        self._database.run(lambda session: db.save(session, record))
+        self._sessions.run(lambda session: db.save_amphora(session, record))
         with self._lock:
             self._amphorae[record.id] = record
         return record
 
     def save_port(self, record: PortRecord) -> PortRecord:
-        self._database.run(lambda session: db.save(session, record))
+        self._sessions.run(lambda session: db.save_port(session, record))
         with self._lock:
             self._ports[record.id] = record
         return record
 
     def drop_amphora(self, record: AmphoraRecord) -> None:
-        self._database.run(lambda session: db.forget(session, record))
+        self._sessions.run(lambda session: db.delete_amphora(session, record.id))
         with self._lock:
             self._amphorae.pop(record.id, None)
 
     def drop_port(self, record: PortRecord) -> None:
-        self._database.run(lambda session: db.forget(session, record))
+        self._sessions.run(lambda session: db.delete_port(session, record.id))
         with self._lock:
             self._ports.pop(record.id, None)

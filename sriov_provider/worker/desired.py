@@ -64,7 +64,11 @@ def member_kind(member: tree.Member, flavor: Mapping[str, object]) -> str:
 
 
 def member_network_problem(
-    member: tree.Member, network_id: str, kind: str, attached: Mapping[str, str], lb: tree.LoadBalancer
+    member: tree.Member,
+    network_id: str,
+    kind: str,
+    attached: Mapping[str, str],
+    lb: tree.LoadBalancer,
 ) -> Reason | None:
     """Why this member cannot have its port, or None.
 

@@ -8,7 +8,7 @@ from sriov_provider import config, tree
 from sriov_provider.errors import ProviderError, Reason
 from sriov_provider.network.base import NetworkClient
 from sriov_provider.records import Inventory
-from sriov_provider.worker.plan import Facts
+from sriov_provider.worker.plan_model import Facts
 
 
 def gather(

@@ -1,11 +1,11 @@
 """Lays out a plan as one TaskFlow flow. No decisions: those are in the plan.
 
-    (groups)
-    build, each amphora in parallel:   server up + agent + deny all  |  base port
-    (an amphora that is replaced goes here)
-    plug, each amphora in parallel:    VIP, then member networks in parallel
-    serve:                             close rules -> configuration -> open rules
-    release:                           surplus ports
+(groups)
+build, each amphora in parallel:   server up + agent + deny all  |  base port
+(an amphora that is replaced goes here)
+plug, each amphora in parallel:    VIP, then member networks in parallel
+serve:                             close rules -> configuration -> open rules
+release:                           surplus ports
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from taskflow import flow as base_flow
 from taskflow.patterns import linear_flow, unordered_flow
 
 from sriov_provider.records import PortRecord
-from sriov_provider.worker.plan import AmphoraPlan, ReleaseWhen
+from sriov_provider.worker.plan_model import AmphoraPlan, ReleaseWhen
 from sriov_provider.worker.run import Run
 from sriov_provider.worker.tasks import amphorae, groups, ports, servers
 
@@ -100,9 +100,7 @@ def _release_amphorae(run: Run) -> list[base_flow.Flow]:
     ]
 
 
-def _release_ports(
-    run: Run, rows: tuple[PortRecord, ...], *, detach: bool
-) -> list[base_flow.Flow]:
+def _release_ports(run: Run, rows: tuple[PortRecord, ...], *, detach: bool) -> list[base_flow.Flow]:
     return [ports.ReleasePort(run, p, detach=detach) for p in rows]
 
 

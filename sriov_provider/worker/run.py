@@ -15,7 +15,7 @@ from sriov_provider.errors import Code, ProviderError, Reason
 from sriov_provider.network.base import NetworkClient, Port
 from sriov_provider.worker import desired
 from sriov_provider.worker.book import Book
-from sriov_provider.worker.plan import Plan
+from sriov_provider.worker.plan_model import Plan
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ class Run:
 
     def fail_members(self, members: tuple[str, ...], reason: Reason) -> None:
         with self._lock:
-            self._failed.update({member: reason for member in members})
+            self._failed.update(dict.fromkeys(members, reason))
 
     def serve(self) -> tree.LoadBalancer:
         """The tree to serve, without members whose port could not be had."""

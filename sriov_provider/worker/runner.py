@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import logging
 from concurrent.futures import Executor
 
+from sqlalchemy.orm import Session
+
 from sriov_provider import tree
 from sriov_provider.db import inventory as inventory_db
-from sriov_provider.db import jobs, reasons
-from sriov_provider.db.engine import Database
-from sriov_provider.errors import Code, ProviderError, Reason
+from sriov_provider.db import jobs
+from sriov_provider.db.engine import Sessions
+from sriov_provider.errors import Code, ProviderError
 from sriov_provider.network.cache import CachedReads
 from sriov_provider.records import (
     Action,
     Inventory,
     Job,
+    JobState,
     LoadBalancerRecord,
     ObjectType,
 )
@@ -32,10 +34,10 @@ class Runner:
     """Runs jobs; one object per worker, shared by its threads."""
 
     def __init__(
-        self, database: Database, services: Services, trees: TreeReader, executor: Executor
+        self, sessions: Sessions, services: Services, trees: TreeReader, executor: Executor
     ) -> None:
         """:param executor: threads for the tasks of flows"""
-        self._database = database
+        self._sessions = sessions
         self._services = services
         self._trees = trees
         self._executor = executor
@@ -58,7 +60,7 @@ class Runner:
                 if lb is None:
                     self._drop(job)
                     return
-            self._succeed(job, lb, self._execute(job, lb, inventory))
+            self._succeed(job, lb, inventory, self._execute(job, lb, inventory))
         except ProviderError as error:
             if error.reason.code is Code.LEASE_LOST:
                 raise
@@ -77,22 +79,12 @@ class Runner:
         return self._run_plan(made, inventory, network)
 
     def _run_plan(self, made: plan.Plan, inventory: Inventory, network: CachedReads) -> Run:
-        run = Run(made, self._services, network, Book(self._database, inventory))
+        run = Run(made, self._services, network, Book(self._sessions, inventory))
         engine.run(flow.build(run), self._executor)
         return run
 
     def _inventory(self, load_balancer_id: str) -> Inventory:
-        def read(session):  # type: ignore[no-untyped-def]
-            inventory = inventory_db.read(session, load_balancer_id)
-            found = {
-                m.id: reasons.latest(session, ObjectType.MEMBER, m.id)
-                for m in inventory.members
-                if m.failed
-            }
-            why = {k: Reason(Code(r.code), r.user, r.operator) for k, r in found.items() if r}
-            return dataclasses.replace(inventory, reasons=why)
-
-        return self._database.read(read)
+        return self._sessions.read(lambda session: inventory_db.read(session, load_balancer_id))
 
     def _adopt(self, lb: tree.LoadBalancer) -> LoadBalancerRecord:
         """A record for a load balancer whose own was lost."""
@@ -106,39 +98,40 @@ class Runner:
             vnic_type=desired.vip_kind(lb.flavor),
             flavor=dict(lb.flavor),
         )
-        self._database.run(lambda session: inventory_db.save(session, record))
+        self._sessions.run(lambda session: inventory_db.save_load_balancer(session, record))
         return record
 
     def _drop(self, job: Job) -> None:
         """Octavia's API has rolled back: nobody knows of the object."""
         LOG.warning("Job %s dropped: Octavia never showed %s", job.id, job.object_id)
 
-        def write(session):  # type: ignore[no-untyped-def]
-            jobs.finish(session, job, failed=False)
+        def write(session: Session) -> None:
+            jobs.finish(session, job, JobState.DONE)
             if job.object_type is ObjectType.LOADBALANCER and job.action is Action.CREATE:
-                inventory_db.forget_load_balancer(session, job.load_balancer_id)
+                inventory_db.delete_load_balancer(session, job.load_balancer_id)
 
-        self._database.run(write)
+        self._sessions.run(write)
 
-    def _succeed(self, job: Job, lb: tree.LoadBalancer | None, run: Run) -> None:
-        members = tuple(
-            dataclasses.replace(m, failed=m.id in run.failed) for m in run.plan.members
+    def _succeed(
+        self, job: Job, lb: tree.LoadBalancer | None, inventory: Inventory, run: Run
+    ) -> None:
+        failed = run.failed
+        self._sessions.run(
+            lambda session: outcome.succeeded(session, job, lb, inventory, run.plan.members, failed)
         )
-        outcome.succeeded(self._database, job, lb, members, run.failed)
-        LOG.info("Job %s done; members that failed: %s", job.id, sorted(run.failed) or "none")
+        LOG.info("Job %s done; members that failed: %s", job.id, sorted(failed) or "none")
 
     def _fail(self, job: Job, lb: tree.LoadBalancer | None, error: ProviderError) -> None:
         worker = self._services.settings.worker
         if error.retriable and job.attempt < worker.max_attempts:
             delay = worker.retry_interval * 2 ** (job.attempt - 1)
             LOG.warning("Job %s runs again in %g s: %s", job.id, delay, error.reason)
-            again = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=delay)
-            self._database.run(lambda session: jobs.retry_later(session, job, again))
+            self._sessions.run(lambda session: jobs.release(session, job, delay))
             return
         LOG.error("Job %s failed: %s", job.id, error.reason)
         if job.object_type is ObjectType.LOADBALANCER and job.action is Action.CREATE:
             self._release_all(job)
-        outcome.failed(self._database, job, lb, error.reason)
+        self._sessions.run(lambda session: outcome.failed(session, job, lb, error.reason))
 
     def _release_all(self, job: Job) -> None:
         """What an interrupted earlier attempt left; this attempt has reverted its own."""

@@ -80,8 +80,7 @@ def _convert(found: Any, inventory: Inventory) -> tree.LoadBalancer:
     record = inventory.load_balancer
     if record is None:
         return convert.load_balancer(found)
-    vips = tuple(convert.additional_vip(vip) for vip in record.additional_vips)
-    return convert.load_balancer(found, vips, record.availability_zone)
+    return convert.load_balancer(found, record.additional_vips, record.availability_zone)
 
 
 def _visible(found: Any, lb: tree.LoadBalancer, job: Job) -> bool:

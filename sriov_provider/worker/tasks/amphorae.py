@@ -9,9 +9,10 @@ from typing import Any
 from sriov_provider.amphora.base import AmphoraView
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.firewall import document
-from sriov_provider.firewall.closing import EMPTY, closing
+from sriov_provider.firewall.closing import closing
 from sriov_provider.records import AmphoraState, PortRole
-from sriov_provider.worker.plan import AmphoraPlan, effective_filter
+from sriov_provider.worker.plan import effective_filter
+from sriov_provider.worker.plan_model import AmphoraPlan
 from sriov_provider.worker.run import Run
 from sriov_provider.worker.tasks.base import Step
 
@@ -42,7 +43,7 @@ class WaitAgent(AmphoraStep):
         record = run.book.amphora(self.subject)
         assert record is not None
         run.book.save_amphora(dataclasses.replace(record, agent_version=info.extension))
-        apply_rules(run, self.subject, EMPTY)
+        apply_rules(run, self.subject, document.deny_all())
 
 
 def rules_for(run: Run, amphora_id: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from sriov_provider.amphora.base import NetworkPlug, VipPlug
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.network.base import Port, PortSpec
 from sriov_provider.records import PortRecord, PortRole, PortState
-from sriov_provider.worker.plan import AmphoraPlan, PortPlan
+from sriov_provider.worker.plan_model import AmphoraPlan, PortPlan
 from sriov_provider.worker.run import Run, wait_for
 from sriov_provider.worker.tasks.base import Step
 
@@ -170,7 +170,9 @@ def vip_plug(run: Run, amphora_id: str) -> VipPlug:
         mac=port.mac,
         mtu=run.network.network(port.network_id).mtu,
         vrrp_ip=amphora.vrrp_ip or "",
-        additional=tuple((v.address, run.network.subnet(v.subnet_id)) for v in serve.additional_vips),
+        additional=tuple(
+            (v.address, run.network.subnet(v.subnet_id)) for v in serve.additional_vips
+        ),
     )
 
 

@@ -8,7 +8,8 @@ import datetime
 from sriov_provider.compute.base import Server, ServerSpec
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.records import AmphoraRecord, AmphoraState
-from sriov_provider.worker.plan import AmphoraPlan, server_name
+from sriov_provider.worker.plan_amphora import server_name
+from sriov_provider.worker.plan_model import AmphoraPlan
 from sriov_provider.worker.run import Run, wait_for
 from sriov_provider.worker.tasks.base import Step
 

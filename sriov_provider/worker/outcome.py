@@ -1,0 +1,69 @@
+"""How a job ended: rows, reasons and statuses for Octavia, in one transaction."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from sqlalchemy.orm import Session
+
+from sriov_provider import tree
+from sriov_provider.db import inventory as inventory_db
+from sriov_provider.db import outbox, reasons
+from sriov_provider.errors import Reason
+from sriov_provider.records import (
+    Action,
+    Inventory,
+    Job,
+    JobState,
+    MemberRecord,
+    ObjectType,
+    ReasonRecord,
+)
+from sriov_provider.status import mapping
+
+
+def succeeded(
+    session: Session,
+    job: Job,
+    lb: tree.LoadBalancer | None,
+    inventory: Inventory,
+    members: tuple[MemberRecord, ...],
+    failed: Mapping[str, Reason],
+) -> None:
+    """The plan is done, except for members that could not be had.
+
+    :param members: all members after the job
+    :param failed: why some of them are left out, by id
+    """
+    keys = {(ObjectType.MEMBER, member): reason for member, reason in failed.items()}
+    news = [
+        reasons.record(ObjectType.MEMBER, member, job.load_balancer_id, reason, job.id)
+        for member, reason in failed.items()
+        if inventory.reasons.get(member) != reason
+    ]
+    statuses = mapping.statuses(job, lb, keys)
+    if not outbox.record_outcome(session, job, JobState.DONE, statuses, news):
+        return
+    for member in inventory.reasons.keys() - failed.keys():
+        reasons.clear(session, ObjectType.MEMBER, member)
+    if _removed(job):
+        inventory_db.delete_load_balancer(session, job.load_balancer_id)
+        return
+    rows = tuple(dataclasses.replace(m, failed=m.id in failed) for m in members)
+    inventory_db.replace_members(session, job.load_balancer_id, rows)
+
+
+def failed(session: Session, job: Job, lb: tree.LoadBalancer | None, reason: Reason) -> None:
+    """The whole job failed for good: its object goes to ERROR, its parents stay usable."""
+    touched = [(r.type, r.id) for r in job.objects] or [(job.object_type, job.object_id)]
+    statuses = mapping.statuses(job, lb, dict.fromkeys(touched, reason))
+    outbox.record_outcome(session, job, JobState.FAILED, statuses, _records(job, touched, reason))
+
+
+def _records(job: Job, touched: list[tuple[ObjectType, str]], reason: Reason) -> list[ReasonRecord]:
+    return [reasons.record(t, i, job.load_balancer_id, reason, job.id) for t, i in touched]
+
+
+def _removed(job: Job) -> bool:
+    return job.object_type is ObjectType.LOADBALANCER and job.action is Action.DELETE

@@ -1,0 +1,166 @@
+"""What one amphora needs: server, VIP interface, member interfaces. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sriov_provider import tree
+from sriov_provider.records import (
+    AmphoraRecord,
+    AmphoraState,
+    Inventory,
+    PortRecord,
+    PortRole,
+    PortState,
+)
+from sriov_provider.worker import desired
+from sriov_provider.worker.plan_model import AmphoraPlan, BootPlan, Facts, PortPlan
+
+
+def alive(port: PortRecord) -> bool:
+    return port.state in (PortState.WANTED, PortState.ATTACHED)
+
+
+def amphora(
+    record: AmphoraRecord,
+    lb: tree.LoadBalancer,
+    networks: Mapping[str, str],
+    inventory: Inventory,
+    facts: Facts,
+    topology: str,
+) -> AmphoraPlan:
+    ours = {p.network_id: p for p in inventory.ports if p.amphora_id == record.id and alive(p)}
+    ready = record.state is AmphoraState.READY
+    vip = ours.get(lb.vip_network_id)
+    vip_subnets, vip_members = _on_vip_network(lb, networks)
+    has = {subnet for subnet, _ in vip.addresses} if vip and ready else {lb.vip_subnet_id}
+    return AmphoraPlan(
+        record=record,
+        management_network=_management_networks(lb, facts)[0],
+        boot=None if ready else _boot(record, lb, facts, topology),
+        vip_port=None if ready else _vip_port(record, lb, vip, facts),
+        member_ports=_member_ports(record, lb, networks, ours, facts),
+        vip_subnets=tuple(s for s in vip_subnets if s not in has),
+        vip_members=vip_members,
+    )
+
+
+def _on_vip_network(
+    lb: tree.LoadBalancer, networks: Mapping[str, str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Subnets and ids of the members on the VIP's own network."""
+    vips = {lb.vip_subnet_id, *(v.subnet_id for v in lb.additional_vips)}
+    here = [m for m in lb.members() if networks.get(m.id) == lb.vip_network_id]
+    subnets = {m.subnet_id for m in here if m.subnet_id and m.subnet_id not in vips}
+    return tuple(sorted(subnets)), tuple(m.id for m in here)
+
+
+def _management_networks(lb: tree.LoadBalancer, facts: Facts) -> tuple[str, ...]:
+    own = lb.availability_zone.get("management_network")
+    return (str(own),) if own else facts.settings.boot_networks
+
+
+def _boot(record: AmphoraRecord, lb: tree.LoadBalancer, facts: Facts, topology: str) -> BootPlan:
+    settings, flavor = facts.settings, lb.flavor
+    zone = lb.availability_zone.get("compute_zone") or settings.availability_zone
+    return BootPlan(
+        name=server_name(record.id, settings.random_name_length),
+        flavor=str(flavor.get("compute_flavor") or settings.flavor),
+        image_tag=str(flavor.get("amp_image_tag") or settings.image_tag),
+        image_owner=settings.image_owner,
+        networks=_management_networks(lb, facts),
+        security_groups=settings.security_groups,
+        key_name=settings.key_name,
+        availability_zone=str(zone) if zone else None,
+        topology=topology,
+    )
+
+
+def server_name(amphora_id: str, random_length: int = 0) -> str:
+    """Deterministic, so that the server is found again after a crash.
+
+    ``[nova] random_amphora_name_length`` asks for short names of the form ``a[A-Z0-9]*``; they
+    are cut from the amphora's id, which is random already.
+    """
+    if random_length:
+        return "a" + amphora_id.replace("-", "").upper()[: max(random_length - 1, 8)]
+    return f"amphora-{amphora_id}"
+
+
+def _vip_port(
+    record: AmphoraRecord, lb: tree.LoadBalancer, existing: PortRecord | None, facts: Facts
+) -> PortPlan:
+    port = existing or PortRecord(
+        id=facts.new_id(),
+        load_balancer_id=lb.id,
+        amphora_id=record.id,
+        network_id=lb.vip_network_id,
+        role=PortRole.VIP,
+        vnic_type=desired.vip_kind(lb.flavor),
+    )
+    return PortPlan(
+        record=port,
+        name=f"octavia-lb-vrrp-{record.id}",
+        subnet_ids=tuple(
+            dict.fromkeys((lb.vip_subnet_id, *(v.subnet_id for v in lb.additional_vips)))
+        ),
+        allowed_addresses=lb.vip_addresses(),
+        qos_policy_id=lb.vip_qos_policy_id,
+    )
+
+
+def _member_ports(
+    record: AmphoraRecord,
+    lb: tree.LoadBalancer,
+    networks: Mapping[str, str],
+    ours: Mapping[str, PortRecord],
+    facts: Facts,
+) -> tuple[PortPlan, ...]:
+    wanted: dict[str, list[tree.Member]] = {}
+    for member in lb.members():
+        network = networks.get(member.id)
+        if network and network != lb.vip_network_id:
+            wanted.setdefault(network, []).append(member)
+    plans = []
+    for network, members in wanted.items():
+        subnets = tuple(dict.fromkeys(m.subnet_id for m in members if m.subnet_id))
+        existing = ours.get(network)
+        if existing and existing.state is PortState.ATTACHED:
+            has = {subnet for subnet, _ in existing.addresses}
+            if has.issuperset(subnets):
+                continue
+        port = existing or PortRecord(
+            id=facts.new_id(),
+            load_balancer_id=lb.id,
+            amphora_id=record.id,
+            network_id=network,
+            role=PortRole.MEMBER,
+            vnic_type=desired.member_kind(members[0], lb.flavor),
+        )
+        plans.append(
+            PortPlan(
+                record=port,
+                name=f"octavia-lb-member-{record.id}-{network[:8]}",
+                subnet_ids=subnets,
+                members=tuple(m.id for m in members),
+            )
+        )
+    return tuple(plans)
+
+
+def surplus_ports(
+    kept: tuple[AmphoraRecord, ...],
+    lb: tree.LoadBalancer,
+    networks: Mapping[str, str],
+    inventory: Inventory,
+) -> tuple[PortRecord, ...]:
+    """Member ports of amphorae that stay, on networks no served member needs."""
+    needed = {networks[m.id] for m in lb.members() if m.id in networks}
+    ids = {a.id for a in kept}
+    return tuple(
+        p
+        for p in inventory.ports
+        if p.amphora_id in ids
+        and p.role is PortRole.MEMBER
+        and (p.network_id not in needed or not alive(p))
+    )

@@ -1,0 +1,112 @@
+"""What a plan is made of: plain immutable descriptions, no behaviour."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Callable, Mapping
+
+from sriov_provider import config, tree
+from sriov_provider.errors import Reason
+from sriov_provider.records import AmphoraRecord, Job, MemberRecord, PortRecord
+
+
+class ReleaseWhen(str, enum.Enum):
+    """When an amphora that is to go makes room."""
+
+    BEFORE_BUILD = "before_build"
+    BEFORE_PLUG = "before_plug"
+
+
+@dataclasses.dataclass(frozen=True)
+class BootPlan:
+    """How to boot one amphora. Networks: the management network first."""
+
+    name: str
+    flavor: str
+    image_tag: str
+    image_owner: str | None
+    networks: tuple[str, ...]
+    security_groups: tuple[str, ...]
+    key_name: str | None
+    availability_zone: str | None
+    topology: str
+
+
+@dataclasses.dataclass(frozen=True)
+class PortPlan:
+    """One interface of one amphora.
+
+    :ivar record: the row as it shall be written before Neutron is asked
+    :ivar members: members that need it; they fail when it cannot be had
+    """
+
+    record: PortRecord
+    name: str
+    subnet_ids: tuple[str, ...]
+    allowed_addresses: tuple[str, ...] = ()
+    qos_policy_id: str | None = None
+    members: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class AmphoraPlan:
+    """One amphora to have at the end.
+
+    :ivar boot: None when it is there already
+    :ivar vip_port: None when it is plugged already
+    :ivar member_ports: member interfaces to plug or to give further addresses
+    :ivar vip_subnets: further subnets of the VIP's own network that members are on
+    """
+
+    record: AmphoraRecord
+    management_network: str
+    boot: BootPlan | None = None
+    vip_port: PortPlan | None = None
+    member_ports: tuple[PortPlan, ...] = ()
+    vip_subnets: tuple[str, ...] = ()
+    vip_members: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What to do.
+
+    :ivar serve: the tree to be served at the end; None when nothing shall be
+    :ivar members: rows of all members after the job, failed ones marked
+    :ivar failed: members that cannot be served, with the reason
+    :ivar adopt: True when an earlier run may have left something in the cloud, so look first
+    :ivar vip_qos: (True, policy id or None) when the VIP's QoS policy is to be set
+    :ivar remove_all: the load balancer goes, with its groups
+    """
+
+    job: Job
+    load_balancer_id: str
+    owner: str
+    serve: tree.LoadBalancer | None
+    topology: str
+    group_name: str
+    server_group_policy: str | None = None
+    amphorae: tuple[AmphoraPlan, ...] = ()
+    release_amphorae: tuple[AmphoraRecord, ...] = ()
+    release_when: ReleaseWhen = ReleaseWhen.BEFORE_PLUG
+    release_ports: tuple[PortRecord, ...] = ()
+    members: tuple[MemberRecord, ...] = ()
+    failed: Mapping[str, Reason] = dataclasses.field(default_factory=dict)
+    configure: bool = False
+    adopt: bool = False
+    vip_qos: tuple[bool, str | None] = (False, None)
+    remove_all: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What the plan needs to know besides the tree and the inventory.
+
+    :ivar networks: network of each member subnet, or why it could not be had
+    :ivar new_id: source of new ids (a parameter, so that the plan stays pure)
+    """
+
+    settings: config.Amphora
+    networks: Mapping[str, str | Reason]
+    new_id: Callable[[], str]
