@@ -42,7 +42,8 @@ OPTS = (
         "retry_interval",
         default=10.0,
         min=0.0,
-        help="Seconds before a job that failed for a passing reason is run again; doubled each time.",
+        help="Seconds before a job that failed for a passing reason is run again; doubled each "
+        "time.",
     ),
     cfg.FloatOpt(
         "tree_timeout",
