@@ -34,4 +34,4 @@ def _made(config_files: tuple[str, ...]) -> Services:
     conf = config.parse(config_files)
     settings = config.settings(conf)
     sessions = Sessions(settings.database_connection)
-    return Services(DatabaseStore(sessions, Client(conf).wake), settings.amphora.topology)
+    return Services(DatabaseStore(sessions, Client(config_files).wake), settings.amphora.topology)

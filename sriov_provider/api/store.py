@@ -43,7 +43,7 @@ class DatabaseStore:
     :param wake: tells a worker the id of a job; may fail silently, as workers also look themselves
     """
 
-    def __init__(self, sessions: Sessions, wake: Callable[[str], None]) -> None:
+    def __init__(self, sessions: Sessions, wake: Callable[[str], object]) -> None:
         self._sessions = sessions
         self._wake = wake
 
