@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from typing import Any
 
 from tests.demo import bootstrap, certs, conf, schemas, services, snapshot, stores
-from tests.demo.conf.common import DATA
 from tests.demo.processes import Processes, environment
 from tests.demo.report import Report, wait_for
 from tests.demo.settings import MANAGEMENT_CIDR, MANAGEMENT_IP, PORTS, Settings
@@ -59,8 +59,8 @@ class Cloud:
     def control_plane(self, warm: bool) -> None:
         """All but Octavia."""
         services.apis(self.processes)
-        services.wait(self.processes, "keystone")
         if not warm:
+            services.wait(self.processes, "keystone")
             bootstrap.identity(bootstrap.connect(self.settings))
         self.processes.wait_port(PORTS["rabbitmq"])
         services.workers(self.processes)
@@ -115,10 +115,11 @@ class Cloud:
             ready.result()
         self.processes.check()
 
-    def agents_alive(self, admin: object) -> None:
+    def agents_alive(self, admin: Any) -> None:
         """Waits for nova-compute and the L2 agents of every host."""
 
         def probe() -> bool:
+            self.processes.check()
             hosts = set(self.settings.compute_hosts)
             up = {s.host for s in admin.compute.services(binary="nova-compute") if s.state == "up"}
             kinds = [(a.host, a.agent_type) for a in admin.network.agents() if a.is_alive]
@@ -130,14 +131,4 @@ class Cloud:
 def describe(settings: Settings) -> str:
     """Versions of what runs, for the first lines of a run."""
     names = ("keystone", "neutron", "nova", "octavia", "openstack-placement", "glance")
-    from importlib.metadata import version
-
     return ", ".join(f"{name} {version(name)}" for name in names)
-
-
-def dump(data: object) -> str:
-    """JSON for a person."""
-    return json.dumps(data, indent=2, sort_keys=True)
-
-
-__all__ = ["DATA", "Cloud", "describe", "dump"]

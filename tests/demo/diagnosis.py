@@ -8,7 +8,7 @@ from tests.demo.processes import tail
 from tests.demo.settings import Settings
 
 LOGS = (
-    "octavia.log",
+    "octavia-app.log",
     "octavia-driver-agent.log",
     "octavia-driver-agent-app.log",
     "octavia-worker-app.log",

@@ -22,6 +22,7 @@ from oslo_config import cfg
 from oslo_messaging import MessagingException
 from pymysql import Error, connect
 
+from tests.demo import rpc_gate
 from tests.demo.settings import IP, PASSWORD, PORTS
 from tests.demo.virt import links
 
@@ -84,7 +85,6 @@ class Agents:
 
     def ports(self, status: str, enabled: bool) -> list[tuple[str, str, str]]:
         """(id, host, agent id) of bound ports."""
-        self.database.ping(reconnect=True)
         with self.database.cursor() as cursor:
             cursor.execute(BOUND, (status, enabled))
             return [
@@ -108,6 +108,8 @@ def main() -> None:
     config.register_common_config_options()
     agent_config.register_agent_state_opts_helper(cfg.CONF)
     config.init(sys.argv[1:])
+    rpc_gate.wait(topics.REPORTS)
+    rpc_gate.wait(topics.PLUGIN)
     agents = Agents(hosts)
     while True:
         try:

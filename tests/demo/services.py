@@ -62,7 +62,8 @@ def octavia(processes: Processes) -> None:
     """Octavia: the installed commands, unchanged."""
     settings = processes.settings
     conf = ("--config-file", str(settings.etc / "octavia/octavia.conf"))
-    api(processes, "octavia", "octavia.wsgi.api", *conf)
+    log = ("--log-file", str(settings.log / "octavia-app.log"))
+    api(processes, "octavia", "octavia.wsgi.api", *conf, *log)
     for name in ("worker", "driver-agent", "health-manager"):
         command = f"octavia-{name}"
         log = ("--log-file", settings.log / f"{command}-app.log")

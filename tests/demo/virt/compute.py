@@ -9,9 +9,11 @@ import sys
 # first: it decides about threads for the whole process
 from nova.cmd import compute
 
+from tests.demo import rpc_gate
 from tests.demo.virt import driver
 
 sys.modules["nova.virt.demo"] = driver
 
 if __name__ == "__main__":
+    rpc_gate.wait("conductor")
     sys.exit(compute.main())
