@@ -24,6 +24,7 @@ from sriov_provider.records import (
 )
 from sriov_provider.worker import desired, engine, facts, flow, outcome, plan
 from sriov_provider.worker.book import Book
+from sriov_provider.worker.plan_model import Plan
 from sriov_provider.worker.run import Run, Services
 from sriov_provider.worker.trees import TreeReader
 
@@ -78,7 +79,7 @@ class Runner:
         made = plan.make(job, lb, inventory, known)
         return self._run_plan(made, inventory, network)
 
-    def _run_plan(self, made: plan.Plan, inventory: Inventory, network: CachedReads) -> Run:
+    def _run_plan(self, made: Plan, inventory: Inventory, network: CachedReads) -> Run:
         run = Run(made, self._services, network, Book(self._sessions, inventory))
         engine.run(flow.build(run), self._executor)
         return run

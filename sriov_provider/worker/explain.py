@@ -1,0 +1,28 @@
+"""What would be done for a load balancer now: a dry run of the plan."""
+
+from __future__ import annotations
+
+from sriov_provider.network.base import NetworkClient
+from sriov_provider.records import Action, Inventory, Job, ObjectRef, ObjectType
+from sriov_provider.worker import facts, flow, plan
+from sriov_provider.worker.book import Book
+from sriov_provider.worker.run import Run, Services
+from sriov_provider.worker.trees import TreeReader
+
+
+def steps(
+    load_balancer_id: str,
+    inventory: Inventory,
+    trees: TreeReader,
+    services: Services,
+    book: Book,
+    network: NetworkClient,
+) -> list[str]:
+    """Names of the tasks an update of the load balancer would run, in order."""
+    kind = ObjectType.LOADBALANCER
+    ref = ObjectRef(kind, load_balancer_id, Action.UPDATE)
+    job = Job("dry-run", load_balancer_id, Action.UPDATE, kind, load_balancer_id, (ref,))
+    lb = trees.read(load_balancer_id, inventory)
+    known = facts.gather(lb, inventory, network, services.settings.amphora)
+    made = plan.make(job, lb, inventory, known)
+    return flow.describe(flow.build(Run(made, services, network, book)))

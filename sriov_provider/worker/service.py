@@ -1,0 +1,152 @@
+"""The worker process: listens for wake-ups, runs jobs, delivers statuses.
+
+It runs inside octavia's driver-agent as provider agent, and stand-alone to scale out.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+from futurist import ThreadPoolExecutor as TaskExecutor
+from oslo_config import cfg
+
+from sriov_provider import config
+from sriov_provider.amphora import client, octavia_config, octavia_rest
+from sriov_provider.db import jobs
+from sriov_provider.db.engine import Sessions
+from sriov_provider.errors import Code, ProviderError
+from sriov_provider.records import Job
+from sriov_provider.rpc import server
+from sriov_provider.status.agent_client import AgentClient
+from sriov_provider.status.outbox import Outbox
+from sriov_provider.worker import cloud
+from sriov_provider.worker.leases import Leases
+from sriov_provider.worker.run import Services
+from sriov_provider.worker.runner import Runner
+from sriov_provider.worker.trees import TreeReader
+
+LOG = logging.getLogger(__name__)
+
+# A flow runs at most the tasks of two amphorae and their member networks side by side.
+_TASKS_PER_JOB = 4
+
+
+class Event(Protocol):
+    """What a threading and a multiprocessing event have in common."""
+
+    def is_set(self) -> bool: ...
+
+    def wait(self, timeout: float | None = None) -> bool: ...
+
+
+class Worker:
+    """Everything one worker process needs, built when it starts."""
+
+    def __init__(self, conf: Any) -> None:
+        """:param conf: from :func:`sriov_provider.config.parse`"""
+        self.settings = config.settings(conf)
+        worker = self.settings.worker
+        self._owner = f"{worker.owner}:{os.getpid()}"
+        self._sessions = Sessions(self.settings.database_connection)
+        self._agent = AgentClient(self.settings.sockets)
+        self._jobs = ThreadPoolExecutor(worker.threads, thread_name_prefix="job")
+        self._tasks = TaskExecutor(max_workers=worker.threads * _TASKS_PER_JOB)
+        self._leases = Leases(self._sessions, worker.lease_seconds)
+        self._stopping = threading.Event()
+        self.runner = Runner(
+            self._sessions,
+            services(conf, self.settings),
+            TreeReader(self._agent.get_tree, worker.tree_timeout),
+            self._tasks,
+        )
+        self._outbox = Outbox(
+            self._sessions,
+            self._agent.update_status,
+            self._agent.exists,
+            self._owner,
+            worker.outbox_interval,
+        )
+
+    def run(self, stop: Event) -> None:
+        """Work until ``stop`` is set, then finish the jobs at hand."""
+        listener = server.build(self.settings.config_files, self.settings.worker.owner, self.wake)
+        listener.start()
+        deliverer = threading.Thread(target=self._deliver, name="outbox", daemon=True)
+        keeper = threading.Thread(
+            target=self._leases.keep, args=(self._stopping,), name="leases", daemon=True
+        )
+        deliverer.start()
+        keeper.start()
+        LOG.info("Worker %s is ready", self._owner)
+        while not stop.is_set():
+            self._jobs.submit(self._drain, None)
+            stop.wait(self.settings.worker.poll_interval)
+        listener.stop()
+        listener.wait()
+        self._jobs.shutdown(wait=True)
+        self._stopping.set()
+        deliverer.join(self.settings.worker.outbox_interval + 1)
+        self._tasks.shutdown(wait=True)
+        self._sessions.dispose()
+
+    def wake(self, job_id: str) -> None:
+        """A job was written: run it, and whatever became free to run after it."""
+        self._jobs.submit(self._drain, job_id)
+
+    def _drain(self, job_id: str | None) -> None:
+        try:
+            self._drain_jobs(job_id)
+        except ProviderError as error:
+            # The queue is still there; the next poll comes back to it.
+            LOG.error("Jobs cannot be read: %s", error.reason)
+
+    def _drain_jobs(self, job_id: str | None) -> None:
+        lease = self.settings.worker.lease_seconds
+        job = jobs.claim(self._sessions, self._owner, lease, job_id)
+        while job is not None:
+            self._run(job)
+            job = jobs.claim(self._sessions, self._owner, lease)
+
+    def _run(self, job: Job) -> None:
+        try:
+            with self._leases.held(job):
+                self.runner.run(job)
+        except ProviderError as error:
+            if error.reason.code not in (Code.LEASE_LOST, Code.DATABASE):
+                raise
+            LOG.warning("Job %s is left to another run: %s", job.id, error.reason)
+        self._outbox.deliver_pending(job.load_balancer_id)
+
+    def _deliver(self) -> None:
+        while not self._stopping.wait(self.settings.worker.outbox_interval):
+            try:
+                self._outbox.deliver_pending()
+            except ProviderError as error:
+                LOG.warning("Statuses wait: %s", error.reason)
+
+
+def services(conf: Any, settings: config.Settings) -> Services:
+    """The real outside world."""
+    compute, network = cloud.connect(conf, settings)
+    return Services(
+        compute=compute,
+        network=network,
+        amphora=client.AgentClient(octavia_rest.Agents(), octavia_config.Templates()),
+        builder=octavia_config.OctaviaAmphoraBuilder(),
+        settings=settings,
+    )
+
+
+def run(config_files: tuple[str, ...], stop: Event) -> None:
+    """Run a worker with these configuration files until ``stop`` is set."""
+    octavia_config.init(config_files)
+    Worker(config.parse(config_files)).run(stop)
+
+
+def provider_agent(exit_event: Event) -> None:
+    """Entry point of the driver-agent (``octavia.driver_agent.provider_agents``)."""
+    run(config.files_in_use(cfg.CONF), exit_event)
