@@ -1,0 +1,49 @@
+"""The sending side: used by the driver inside octavia-api."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import oslo_messaging as messaging
+from oslo_config import cfg
+
+from sriov_provider.rpc import transport
+
+LOG = logging.getLogger(__name__)
+
+# The job row is already written and workers poll: the API answer must not wait for a broker.
+RETRIES = 2
+
+
+class Client:
+    """Safe to share between threads. The transport is made by the first :meth:`wake`.
+
+    :param config_files: the files octavia-api was started with
+    """
+
+    def __init__(self, config_files: Sequence[str]) -> None:
+        self._config_files = tuple(config_files)
+        self._lock = threading.Lock()
+        self._client: Any = None
+
+    def wake(self, job_id: str) -> bool:
+        """Tell one worker that there is a job.
+
+        :returns: False when the message could not be sent; the job is found by polling then
+        """
+        try:
+            self._connect().cast({}, "wake", job_id=job_id)
+        except (messaging.MessagingException, cfg.Error, OSError) as error:
+            LOG.warning("No worker could be woken for job %s: %s", job_id, error)
+            return False
+        return True
+
+    def _connect(self) -> Any:
+        with self._lock:
+            if self._client is None:
+                bus = transport.connect(self._config_files)
+                self._client = messaging.get_rpc_client(bus, transport.target(), retry=RETRIES)
+            return self._client
