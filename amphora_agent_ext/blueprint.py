@@ -64,8 +64,12 @@ def _before_plug(firewall: Firewall) -> flask.Response | None:
 
 
 def _after_plug(firewall: Firewall, response: flask.Response) -> flask.Response:
-    """An interface that has just got its name gets its rules."""
-    if not flask.request.path.startswith(_PLUG) or response.status_code >= 400:
+    """An interface that has just got its name gets its rules.
+
+    Also after an error: "exists already" (409) may be the answer to a repeated call whose first
+    try ended half-way.
+    """
+    if not flask.request.path.startswith(_PLUG):
         return response
     try:
         firewall.restore()

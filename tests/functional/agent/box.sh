@@ -5,11 +5,18 @@ set -e
 directory=$1 python=$2
 mount --make-rprivate /
 mount -t proc proc /proc
-for layer in lib log; do
-    mkdir -p "$directory/$layer" "$directory/work-$layer"
+layer() {
+    mkdir -p "$directory/$2" "$directory/work-$2"
     mount -t overlay overlay \
-        -o "lowerdir=/var/$layer,upperdir=$directory/$layer,workdir=$directory/work-$layer" \
-        "/var/$layer"
+        -o "lowerdir=$1,upperdir=$directory/$2,workdir=$directory/work-$2" "$1"
+}
+layer /var/lib lib
+layer /var/log log
+layer /usr/local/bin bin
+# The image brings these; they matter where the kernel has IP_VS.
+for script in lvs-masquerade.sh udp-masquerade.sh; do
+    printf '#!/bin/sh\n' >/usr/local/bin/$script
+    chmod +x /usr/local/bin/$script
 done
 mount -t tmpfs tmpfs /run
 mkdir -p /run/netns /run/home/.octavia /run/rsyslog/octavia /run/interfaces /var/lib/octavia

@@ -53,7 +53,8 @@ def test_our_calls_and_the_stock_ones(box: boxes.Box) -> None:
 def test_an_interface_is_closed_from_its_first_moment(box: boxes.Box) -> None:
     observer(box)
     with netns.namespace("world") as world, flood(box, world):
-        assert box.call("POST", f"/1.0/plug/vip/{VIP4}", PLUG)[0] == 202
+        status, told = box.call("POST", f"/1.0/plug/vip/{VIP4}", PLUG)
+        assert status == 202, told
         while counted(box)["arrived"] < 50:
             pass
         seen = counted(box)
@@ -68,7 +69,8 @@ def test_an_interface_opens_when_it_is_plugged_after_its_document(box: boxes.Box
     observer(box)
     with netns.namespace("world") as world:
         join(box, world)
-        assert box.call("POST", f"/1.0/plug/vip/{VIP4}", PLUG)[0] == 202
+        status, told = box.call("POST", f"/1.0/plug/vip/{VIP4}", PLUG)
+        assert status == 202, told
         assert box.call("GET", "/1.0/security-group")[1]["interfaces"] == {MACS["eth1"]: "eth1"}
         wire = netns.tap(world, "wire")
         for port, passed in ((80, 1), (22, 1), (443, 1)):
