@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from sriov_provider import tree
 from sriov_provider.db import inventory as inventory_db
-from sriov_provider.db import outbox, reasons
+from sriov_provider.db import children, outbox, reasons
 from sriov_provider.errors import Reason
 from sriov_provider.records import (
     Action,
@@ -50,6 +50,7 @@ def succeeded(
     if _removed(job):
         inventory_db.delete_load_balancer(session, job.load_balancer_id)
         return
+    children.forget(session, _gone(job, lb))
     rows = tuple(dataclasses.replace(m, failed=m.id in failed) for m in members)
     inventory_db.replace_members(session, job.load_balancer_id, rows)
 
@@ -67,3 +68,10 @@ def _records(job: Job, touched: list[tuple[ObjectType, str]], reason: Reason) ->
 
 def _removed(job: Job) -> bool:
     return job.object_type is ObjectType.LOADBALANCER and job.action is Action.DELETE
+
+
+def _gone(job: Job, lb: tree.LoadBalancer | None) -> set[str]:
+    """What the job deleted, with the members of a deleted pool."""
+    gone = {ref.id for ref in job.objects if ref.action is Action.DELETE}
+    members = lb.members() if lb else ()
+    return gone | {member.id for member in members if member.pool_id in gone}

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from sriov_provider import tree
 from sriov_provider.db import inventory as inventory_db
-from sriov_provider.db import jobs
+from sriov_provider.db import children, jobs
 from sriov_provider.db.engine import Sessions
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.network.cache import CachedReads
@@ -108,6 +108,8 @@ class Runner:
 
         def write(session: Session) -> None:
             jobs.finish(session, job, JobState.DONE)
+            created = [ref.id for ref in job.objects if ref.action is Action.CREATE]
+            children.forget(session, created)
             if job.object_type is ObjectType.LOADBALANCER and job.action is Action.CREATE:
                 inventory_db.delete_load_balancer(session, job.load_balancer_id)
 
