@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 # The observer tells by this mark (IP id, IPv6 flow label) which packets a test has sent.
 MARK = 0xBEEF
-OBSERVER = f"""
+_OBSERVER = f"""
 table inet observer {{
   counter arrived {{ }}
   counter passed {{ }}
@@ -51,9 +51,9 @@ class Namespace:
     def ip(self, *words: str) -> str:
         return run("ip", "-n", self.name, *words)
 
-    def nft(self, text: str) -> str:
-        """Run an nft program and return what it printed."""
-        return run("ip", "netns", "exec", self.name, "nft", "-f", "-", stdin=text)
+    def nft(self, *words: str, stdin: str | None = None) -> str:
+        """Run nft inside and return what it printed."""
+        return run("ip", "netns", "exec", self.name, "nft", *words, stdin=stdin)
 
     def sysctl(self, key: str, value: str) -> None:
         run("ip", "netns", "exec", self.name, "sysctl", "-qw", f"{key}={value}")
@@ -75,31 +75,32 @@ class Namespace:
 
 
 class Observer:
-    """Sees each marked packet before and after the table under test, at prerouting."""
+    """Sees each marked packet before and after the table under test, at prerouting.
 
-    def __init__(self, space: Namespace) -> None:
-        self._space = space
-        space.nft(OBSERVER)
+    :param nft: runs nft with these arguments (and standard input) where the table is
+    """
+
+    def __init__(self, nft: Callable[..., str]) -> None:
+        self._nft = nft
+        nft("-f", "-", stdin=_OBSERVER)
 
     def passes(self, wire: socket.socket, frame: bytes) -> bool:
         """Send one frame on ``wire``; True when the table under test let it through.
 
         Fails when the packet does not even arrive: then the test has proven nothing.
         """
-        self._space.nft("reset counters table inet observer")
+        self._nft("reset", "counters", "table", "inet", "observer")
         wire.send(frame)
         deadline = time.monotonic() + 5
-        while (seen := self._read())["arrived"] == 0:
+        while (seen := self.read())["arrived"] == 0:
             assert time.monotonic() < deadline, "the packet never arrived"
             time.sleep(0.005)
         assert seen["arrived"] == 1
         return seen["passed"] == 1
 
-    def _read(self) -> dict[str, int]:
-        told = run(
-            *("ip", "netns", "exec", self._space.name),
-            *("nft", "-j", "list", "counters", "table", "inet", "observer"),
-        )
+    def read(self) -> dict[str, int]:
+        """Packets that ``arrived`` and that ``passed``."""
+        told = self._nft("-j", "list", "counters", "table", "inet", "observer")
         items = json.loads(told)["nftables"]
         return {i["counter"]["name"]: i["counter"]["packets"] for i in items if "counter" in i}
 
@@ -133,11 +134,6 @@ def run(*command: str, stdin: str | None = None) -> str:
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
     return done.stdout
-
-
-def processes_in(space: Namespace) -> list[int]:
-    """Process ids in the namespace."""
-    return [int(pid) for pid in run("ip", "netns", "pids", space.name).split()]
 
 
 def is_root() -> bool:

@@ -70,6 +70,9 @@ class Box:
         enter = ("nsenter", f"--mount=/proc/{pid}/ns/mnt", f"--net=/proc/{pid}/ns/net")
         return netns.run(*enter, "ip", "netns", "exec", AMPHORA, *command, stdin=stdin)
 
+    def nft(self, *words: str, stdin: str | None = None) -> str:
+        return self.run("nft", *words, stdin=stdin)
+
     @property
     def pid(self) -> int:
         """The first process of the amphora, as seen from outside."""

@@ -107,7 +107,7 @@ class Amphora:
         return int(self.get()["counters"]["named"][f"drop_{reason}"]["packets"])
 
     def ruleset(self) -> str:
-        return self.space.nft("list ruleset")
+        return self.space.nft("list", "ruleset")
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def amphora(tmp_path: Path) -> Iterator[Amphora]:
         firewall = Firewall(space.name, tmp_path / "firewall.json", tmp_path / "plugged")
         app = flask.Flask("agent")
         app.register_blueprint(blueprint.create(firewall))
-        observer = netns.Observer(space)
+        observer = netns.Observer(space.nft)
         yield Amphora(space, world, observer, wires, firewall, app.test_client())
         for wire in wires.values():
             wire.close()
