@@ -1,18 +1,19 @@
-"""Octavia's settings for tests: overridden one by one, so that it does not matter whether another
-test has let octavia read a file before."""
+"""Octavia's settings for tests: none from files, overridden one by one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-from octavia.common import config as octavia_conf
-from oslo_config import fixture
+from oslo_config import cfg, fixture
+
+from sriov_provider.amphora import octavia_config
 
 
 @pytest.fixture
 def octavia() -> Iterator[fixture.Config]:
-    settings = fixture.Config(octavia_conf.cfg.CONF)
+    octavia_config.init([])
+    settings = fixture.Config(cfg.CONF)
     settings.setUp()
     yield settings
     settings.cleanUp()

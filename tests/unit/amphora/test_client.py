@@ -1,0 +1,291 @@
+"""What the client asks of an agent, in which order, and what it makes of the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from sriov_provider.amphora.base import AgentInfo, Endpoint, FirewallState
+from sriov_provider.amphora.client import AgentClient, Pace
+from sriov_provider.amphora.model import Serving
+from sriov_provider.amphora.reply import Reply
+from sriov_provider.errors import Code, ProviderError
+from tests.unit.amphora import plain_scenarios, tls_scenarios
+from tests.unit.amphora.scenarios import (
+    AMPHORA,
+    LB,
+    LISTENER,
+    PEER_PORT,
+    Scenario,
+    listener,
+    pool,
+    scenario,
+    sha1,
+    uid,
+)
+from tests.unit.amphora.scripted import DETAILS, ScriptedAgent
+from tests.unit.amphora.test_plugs import NETWORK, VIP
+
+ENDPOINT = Endpoint(AMPHORA, "192.0.2.10")
+PACE = Pace(ready_interval=0.001, plug_interval=0.001, plug_timeout=0.05)
+NO_INTERFACE = Reply(404, {"details": "No suitable network interface found"})
+STOCK_404 = Reply(404, {"error": "404 Not Found", "http_code": 404})
+INFO = Reply(200, {"api_version": "1.0", "haproxy_version": "2.6.12-1\n", "hostname": "amp"})
+
+
+class Words:
+    """Renders to something recognisable."""
+
+    def certificate_directory(self, load_balancer_id: str) -> str:
+        return f"/certs/{load_balancer_id}"
+
+    def haproxy(
+        self, serving: Serving, amphora_id: str, haproxy_version: str, details: Mapping[str, Any]
+    ) -> str:
+        return f"haproxy {haproxy_version.strip()} for {amphora_id} peers {serving.peer_port}"
+
+    def lvs(self, serving: Serving, listener_id: str) -> str:
+        return f"lvs {listener_id} {serving.topology}"
+
+
+def client(agent: ScriptedAgent) -> AgentClient:
+    return AgentClient(agent, Words(), PACE)
+
+
+def configure(agent: ScriptedAgent, what: Scenario, by: AgentClient | None = None) -> None:
+    serving = what.serving
+    (by or client(agent)).configure(
+        ENDPOINT, serving.load_balancer, serving.topology, serving.amphorae, PEER_PORT
+    )
+
+
+def code(error: pytest.ExceptionInfo[ProviderError]) -> Code:
+    return error.value.reason.code
+
+
+def unreachable() -> ProviderError:
+    return ProviderError(Code.AGENT_UNREACHABLE, "u", "refused", retriable=True)
+
+
+class TestReady:
+    def test_at_once(self) -> None:
+        capabilities = Reply(200, {"extension": "0.1.0", "security_group": 1})
+        agent = ScriptedAgent({"GET info": [INFO], "GET sriov-capabilities": [capabilities]})
+        assert client(agent).wait_ready(ENDPOINT, 1) == AgentInfo("1.0", "2.6.12-1", "0.1.0")
+        assert agent.asked() == ["GET info", "GET sriov-capabilities"]
+
+    def test_image_without_extension(self) -> None:
+        agent = ScriptedAgent({"GET info": [INFO], "GET sriov-capabilities": [STOCK_404]})
+        assert client(agent).wait_ready(ENDPOINT, 1).extension is None
+
+    def test_booting(self) -> None:
+        booting: list[Reply | Exception] = [
+            unreachable(),
+            ProviderError(Code.CERTIFICATE, "u", "not yet valid"),
+            Reply(404, None, "<html>"),
+            Reply(503),
+            INFO,
+        ]
+        agent = ScriptedAgent({"GET info": booting, "GET sriov-capabilities": [STOCK_404]})
+        assert client(agent).wait_ready(ENDPOINT, 5).api_version == "1.0"
+        assert agent.asked().count("GET info") == 5
+
+    def test_never(self) -> None:
+        agent = ScriptedAgent({"GET info": [unreachable()]})
+        with pytest.raises(ProviderError) as caught:
+            client(agent).wait_ready(ENDPOINT, 0.05)
+        assert code(caught) is Code.AGENT_UNREACHABLE
+        assert len(agent.calls) > 2
+
+    @pytest.mark.parametrize("answer", [Reply(403, {"message": "no"}), Reply(200, {}), STOCK_404])
+    def test_something_else_answers(self, answer: Reply) -> None:
+        agent = ScriptedAgent({"GET info": [answer]})
+        with pytest.raises(ProviderError) as caught:
+            client(agent).wait_ready(ENDPOINT, 5)
+        assert code(caught) is Code.AGENT_ERROR
+        assert len(agent.calls) == 1
+
+
+class TestPlug:
+    PATHS = {
+        "plug_vip": (f"POST plug/vip/{VIP.vip_address}", (VIP,)),
+        "plug_network": ("POST plug/network", (NETWORK,)),
+        "plug_network_on_vip": ("POST plug/network", (VIP, NETWORK)),
+    }
+
+    @pytest.mark.parametrize("verb", PATHS)
+    def test_device_appears_late(self, verb: str) -> None:
+        call, plugs = self.PATHS[verb]
+        agent = ScriptedAgent({call: [NO_INTERFACE, Reply(404), NO_INTERFACE, Reply(202)]})
+        getattr(client(agent), verb)(ENDPOINT, *plugs)
+        assert agent.asked() == [call] * 4
+        assert agent.calls[0].json["is_sriov"] is False
+
+    @pytest.mark.parametrize("verb", PATHS)
+    def test_device_never_appears(self, verb: str) -> None:
+        call, plugs = self.PATHS[verb]
+        agent = ScriptedAgent({call: [NO_INTERFACE]})
+        with pytest.raises(ProviderError) as caught:
+            getattr(client(agent), verb)(ENDPOINT, *plugs)
+        assert code(caught) is Code.AGENT_ERROR and caught.value.retriable
+        assert plugs[-1].mac in caught.value.reason.operator
+        assert 2 < len(agent.calls) < 60
+
+    @pytest.mark.parametrize("verb", PATHS)
+    @pytest.mark.parametrize("answer", [Reply(400), Reply(500), STOCK_404])
+    def test_refused_at_once(self, verb: str, answer: Reply) -> None:
+        call, plugs = self.PATHS[verb]
+        agent = ScriptedAgent({call: [answer]})
+        with pytest.raises(ProviderError) as caught:
+            getattr(client(agent), verb)(ENDPOINT, *plugs)
+        assert code(caught) is Code.AGENT_ERROR
+        assert len(agent.calls) == 1
+
+    def test_vip_plugged_already(self) -> None:
+        call = self.PATHS["plug_vip"][0]
+        agent = ScriptedAgent({call: [Reply(409, {"message": "Interface already exists"})]})
+        client(agent).plug_vip(ENDPOINT, VIP)
+        assert agent.asked() == [call]
+
+
+class TestFirewall:
+    DOCUMENT = {"version": 1, "interfaces": []}
+    STATE = Reply(200, {"digest": "abc", "interfaces": {}, "counters": {"drop": {"packets": 3}}})
+
+    def test_apply_and_read(self) -> None:
+        agent = ScriptedAgent(
+            {"POST security-group": [self.STATE], "GET security-group": [self.STATE]}
+        )
+        expected = FirewallState("abc", {"drop": {"packets": 3}})
+        assert client(agent).apply_firewall(ENDPOINT, self.DOCUMENT) == expected
+        assert client(agent).firewall(ENDPOINT) == expected
+        assert agent.calls[0].json == self.DOCUMENT
+
+    @pytest.mark.parametrize(
+        ("answer", "expected"),
+        [
+            (STOCK_404, Code.EXTENSION_MISSING),
+            (Reply(404), Code.EXTENSION_MISSING),
+            (Reply(400, {"message": "m", "path": "members/0"}), Code.FIREWALL_REFUSED),
+            (Reply(500), Code.AGENT_ERROR),
+            (Reply(200, {"digest": None}), Code.AGENT_ERROR),
+            (Reply(200, None, "hello"), Code.AGENT_ERROR),
+        ],
+    )
+    def test_refused(self, answer: Reply, expected: Code) -> None:
+        agent = ScriptedAgent({"POST security-group": [answer], "GET security-group": [answer]})
+        with pytest.raises(ProviderError) as applied:
+            client(agent).apply_firewall(ENDPOINT, self.DOCUMENT)
+        with pytest.raises(ProviderError) as read:
+            client(agent).firewall(ENDPOINT)
+        assert code(applied) is code(read) is expected
+
+
+HAPROXY = f"PUT loadbalancer/{AMPHORA}/{LB}/haproxy"
+RELOAD = f"PUT loadbalancer/{LB}/reload"
+
+
+class TestConfigure:
+    def test_http(self) -> None:
+        agent = ScriptedAgent()
+        configure(agent, plain_scenarios.http_l7())
+        assert agent.asked() == ["GET details", HAPROXY, RELOAD]
+        config = f"haproxy 2.6.12-1 for {AMPHORA} peers {PEER_PORT}".encode()
+        assert agent.sent(HAPROXY).data == config
+
+    def test_certificates_come_before_the_configuration_that_names_them(self) -> None:
+        agent = ScriptedAgent()
+        configure(agent, tls_scenarios.terminated())
+        changes = agent.changes()
+        assert all("/certificates/" in c for c in changes[:-2])
+        assert changes[-2:] == [HAPROXY, RELOAD]
+        assert len(agent.certificates) == 6
+
+    def test_certificate_on_the_amphora_is_not_sent_again(self) -> None:
+        agent = ScriptedAgent()
+        configure(agent, tls_scenarios.terminated())
+        agent.calls.clear()
+        agent.certificates[f"{LISTENER}.pem"] = b"/old/list\n"
+        configure(agent, tls_scenarios.terminated())
+        path = f"loadbalancer/{LB}/certificates/{LISTENER}.pem"
+        assert agent.changes() == [f"PUT {path}", HAPROXY, RELOAD]
+
+    def test_certificates_no_longer_used_go_after_the_reload(self) -> None:
+        agent = ScriptedAgent()
+        same = client(agent)
+        configure(agent, tls_scenarios.terminated(), same)
+        agent.calls.clear()
+        configure(agent, tls_scenarios.terminated_plain(), same)
+        assert set(agent.certificates) == {sha1("default") + ".pem", f"{LISTENER}.pem"}
+        changes = agent.changes()
+        assert all(c.startswith("DELETE") for c in changes[changes.index(RELOAD) + 1 :])
+
+    def test_stale_certificate_that_stays_is_no_failure(self) -> None:
+        path = f"loadbalancer/{LB}/certificates/{sha1('one')}.pem"
+        agent = ScriptedAgent({f"DELETE {path}": [Reply(500)]})
+        same = client(agent)
+        configure(agent, tls_scenarios.terminated(), same)
+        configure(agent, tls_scenarios.terminated_plain(), same)
+        assert sha1("one") + ".pem" in agent.certificates
+        assert sha1("two") + ".pem" not in agent.certificates
+
+    def test_lvs_beside_haproxy(self) -> None:
+        agent = ScriptedAgent()
+        configure(agent, plain_scenarios.two_listeners_one_disabled())
+        upload = f"PUT listeners/{AMPHORA}/{uid(12)}/udp_listener"
+        reload = f"PUT loadbalancer/{uid(12)}/reload"
+        assert agent.changes() == [HAPROXY, RELOAD, upload, reload]
+        assert agent.sent(upload).data == f"lvs {uid(12)} SINGLE".encode()
+
+    def test_lvs_only_takes_haproxy_down(self) -> None:
+        agent = ScriptedAgent()
+        configure(agent, scenario((listener("UDP"),), (pool("UDP"),), []))
+        assert agent.changes() == [
+            f"DELETE listeners/{LB}",
+            f"PUT listeners/{AMPHORA}/{LISTENER}/udp_listener",
+            f"PUT loadbalancer/{LISTENER}/reload",
+        ]
+
+    def test_listeners_that_are_gone_are_deleted_last(self) -> None:
+        running = [LISTENER, uid(77), "prometheus-exporter-internal-endpoint"]
+        agent = ScriptedAgent({"GET details": [Reply(200, {**DETAILS, "listeners": running})]})
+        configure(agent, plain_scenarios.http_l7())
+        assert agent.changes() == [HAPROXY, RELOAD, f"DELETE listeners/{uid(77)}"]
+
+    def test_last_listener_deleted(self) -> None:
+        agent = ScriptedAgent({"GET details": [Reply(200, {**DETAILS, "listeners": [LISTENER]})]})
+        configure(agent, scenario((), (), []))
+        assert agent.changes() == [f"DELETE listeners/{LB}", f"DELETE listeners/{LISTENER}"]
+
+    def test_configuration_refused_is_not_reloaded(self) -> None:
+        refusal = Reply(400, {"message": "Invalid request", "details": "[ALERT] line 3"})
+        agent = ScriptedAgent({HAPROXY: [refusal]})
+        with pytest.raises(ProviderError) as caught:
+            configure(agent, plain_scenarios.http_l7())
+        assert code(caught) is Code.AGENT_ERROR
+        assert "[ALERT] line 3" in caught.value.reason.operator
+        assert RELOAD not in agent.asked()
+
+    def test_unreadable_certificate_changes_nothing(self) -> None:
+        agent = ScriptedAgent()
+        with pytest.raises(ProviderError) as caught:
+            configure(agent, scenario((listener("TERMINATED_HTTPS"),), (), []))
+        assert code(caught) is Code.CERTIFICATE
+        assert agent.changes() == []
+
+    def test_no_key_in_a_message(self) -> None:
+        path = f"loadbalancer/{LB}/certificates/{sha1('default')}.pem"
+        agent = ScriptedAgent({f"PUT {path}": [Reply(500, None, "disk full")]})
+        with pytest.raises(ProviderError) as caught:
+            configure(agent, tls_scenarios.terminated())
+        assert "KEY" not in str(caught.value) and "disk full" in str(caught.value)
+
+    def test_certificate_cannot_be_compared(self) -> None:
+        path = f"loadbalancer/{LB}/certificates/{sha1('default')}.pem"
+        agent = ScriptedAgent({f"GET {path}": [Reply(500)]})
+        with pytest.raises(ProviderError) as caught:
+            configure(agent, tls_scenarios.terminated())
+        assert code(caught) is Code.AGENT_ERROR
+        assert agent.changes() == []
