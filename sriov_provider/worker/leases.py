@@ -46,7 +46,10 @@ class Leases:
         with self._lock:
             running = tuple(self._jobs.values())
         for job in running:
-            try:
-                self._sessions.run(lambda session, job=job: jobs.renew(session, job, self._seconds))
-            except ProviderError as error:
-                LOG.warning("Lease of job %s: %s", job.id, error.reason)
+            self._renew(job)
+
+    def _renew(self, job: Job) -> None:
+        try:
+            self._sessions.run(lambda session: jobs.renew(session, job, self._seconds))
+        except ProviderError as error:
+            LOG.warning("Lease of job %s: %s", job.id, error.reason)

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from sqlalchemy.orm import Session
 
 from sriov_provider import tree
-from sriov_provider.db import inventory as inventory_db
 from sriov_provider.db import children, outbox, reasons
+from sriov_provider.db import inventory as inventory_db
 from sriov_provider.errors import Reason
 from sriov_provider.records import (
     Action,

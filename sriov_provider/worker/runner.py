@@ -9,8 +9,8 @@ from concurrent.futures import Executor
 from sqlalchemy.orm import Session
 
 from sriov_provider import tree
-from sriov_provider.db import inventory as inventory_db
 from sriov_provider.db import children, jobs
+from sriov_provider.db import inventory as inventory_db
 from sriov_provider.db.engine import Sessions
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.network.cache import CachedReads
