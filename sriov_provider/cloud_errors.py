@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from sriov_provider.errors import Code, ProviderError
 
 _USER = {
@@ -55,3 +57,69 @@ def cloud_error(operator: str, *, retriable: bool = False) -> ProviderError:
 def timeout(operator: str) -> ProviderError:
     """No answer: the call may or may not have been carried out."""
     return failure(Code.CLOUD_ERROR, operator, retriable=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Refusal:
+    """An HTTP answer above 399.
+
+    :ivar kind: Neutron's name of the exception; empty from other services
+    """
+
+    status: int
+    kind: str
+    message: str
+
+
+_NO_ADDRESS = frozenset(
+    {
+        "ExternalIpAddressExhausted",
+        "IpAddressGenerationFailure",
+        "IpAddressGenerationFailureAllSubnets",
+        "IpAddressGenerationFailureNoMatchingSubnet",
+    }
+)
+_BUSY = frozenset({408, 409, 413, 425, 429})
+
+
+def from_refusal(what: str, refusal: Refusal) -> ProviderError:
+    """:param what: service, verb and path, for the operator"""
+    code = classify(refusal)
+    operator = f"{what}: HTTP {refusal.status} {refusal.kind}: {refusal.message}".replace(" :", ":")
+    return failure(code, operator, retriable=_is_passing(code, refusal.status))
+
+
+def classify(refusal: Refusal) -> Code:
+    """What a refusal of Nova, Neutron or Glance means to us."""
+    return _by_text(refusal) or _by_status(refusal)
+
+
+def _by_text(refusal: Refusal) -> Code | None:
+    """Where the status alone does not tell. The texts are Nova's, the kinds Neutron's."""
+    kind, message = refusal.kind, refusal.message
+    if "Failed to claim PCI device" in message or "allocate additional resources" in message:
+        return Code.NO_VF
+    if "PortBindingFailed" in message or "Binding failed for port" in message:
+        return Code.BINDING_FAILED
+    if kind in _NO_ADDRESS or "No fixed IP addresses available" in message:
+        return Code.NO_ADDRESS
+    if kind == "OverQuota" or (refusal.status in (403, 413) and "exceeded" in message):
+        return Code.QUOTA
+    if refusal.status == 409 and message.startswith("Port ") and "in use" in message:
+        return Code.PORT_BUSY
+    return None
+
+
+def _by_status(refusal: Refusal) -> Code:
+    if refusal.status == 404 or (refusal.status == 400 and "could not be found" in refusal.message):
+        return Code.NOT_FOUND
+    if refusal.status in (401, 403):
+        return Code.CONFIGURATION
+    return Code.CLOUD_ERROR
+
+
+def _is_passing(code: Code, status: int) -> bool:
+    """May the same call succeed later by itself?"""
+    if code in (Code.NO_VF, Code.BINDING_FAILED):
+        return True
+    return code is Code.CLOUD_ERROR and (status >= 500 or status in _BUSY)

@@ -1,0 +1,198 @@
+"""Connections to the cloud's services, as octavia.conf describes them for the stock provider.
+
+``[service_auth]`` holds the credentials. ``[neutron]`` may have its own, else it uses those;
+``[nova]`` and ``[glance]`` say where the services are. Stock Octavia's deprecated ``[neutron]``
+options are understood too.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import openstack.connection
+from keystoneauth1 import exceptions as ks_exceptions
+from keystoneauth1 import loading, session
+from oslo_config import cfg
+
+COMPUTE, IMAGE, NETWORK = "compute", "image", "network"
+
+# The last microversion of Nova that injects files and knows the soft anti-affinity policy.
+COMPUTE_MICROVERSION = "2.15"
+
+# Seconds; Nova's attach waits for the hypervisor, so it needs more than the usual minute.
+DEFAULT_TIMEOUT = 180.0
+
+_AUTH = "service_auth"
+_NEUTRON = "neutron"
+_SECTIONS = {COMPUTE: "nova", IMAGE: "glance"}
+_SERVICE_OPTS = (
+    cfg.StrOpt("service_name"),
+    cfg.StrOpt("endpoint"),
+    cfg.StrOpt("region_name"),
+    cfg.StrOpt("endpoint_type", default="publicURL"),
+    cfg.StrOpt("ca_certificates_file"),
+    cfg.BoolOpt("insecure", default=False),
+)
+_NEUTRON_DEPRECATED_OPTS = (
+    cfg.StrOpt("endpoint"),
+    cfg.StrOpt("endpoint_type"),
+    cfg.StrOpt("ca_certificates_file"),
+)
+
+
+class Cloud:
+    """Connects on first use and stays connected: one token and one endpoint discovery per
+    service. May be shared between threads (sessions and proxies keep no state per call)."""
+
+    def __init__(self, conf: Any) -> None:
+        """:param conf: from :func:`sriov_provider.config.parse`; nothing else may change it"""
+        self._conf = conf
+        self._lock = threading.RLock()
+        self._registered = False
+        self._auths: dict[str, Any] = {}
+        self._proxies: dict[str, Any] = {}
+
+    def proxy(self, service: str) -> Any:
+        """openstacksdk's proxy of ``COMPUTE``, ``IMAGE`` or ``NETWORK``.
+
+        :raises keystoneauth1.exceptions.ClientException: no credentials, no endpoint, no answer
+        :raises openstack.exceptions.SDKException: no usable version of the service
+        """
+        with self._lock:
+            if service not in self._proxies:
+                self._register()
+                self._proxies[service] = self._connect(service)
+            return self._proxies[service]
+
+    def _register(self) -> None:
+        if self._registered:
+            return
+        conf = self._conf
+        for group in (_AUTH, _NEUTRON):
+            loading.register_auth_conf_options(conf, group)
+            loading.register_session_conf_options(conf, group)
+        loading.register_adapter_conf_options(conf, _NEUTRON, include_deprecated=False)
+        for section in _SECTIONS.values():
+            conf.register_opts(_SERVICE_OPTS, section)
+        conf.register_opts(_NEUTRON_DEPRECATED_OPTS, _NEUTRON)
+        _adopt_deprecated(conf)
+        conf.set_default("auth_type", conf[_AUTH].auth_type, _NEUTRON)
+        self._registered = True
+
+    def _connect(self, service: str) -> Any:
+        if service == NETWORK:
+            where, http = _network_options(self._conf.neutron), self._session(_NEUTRON)
+        else:
+            section = self._conf[_SECTIONS[service]]
+            where, http = _service_options(service, section), self._service_session(section)
+        connection = openstack.connection.Connection(
+            session=http, app_name="octavia-sriov-provider", strict_proxies=True, **where
+        )
+        return getattr(connection, service)
+
+    def _session(self, group: str) -> session.Session:
+        """A session with the TLS settings of this section and its timeout."""
+        options = self._conf[group]
+        return _Session(
+            auth=self._auth(group),
+            verify=_verify(options.insecure, options.cafile),
+            cert=_client_certificate(options),
+            timeout=options.timeout or DEFAULT_TIMEOUT,
+        )
+
+    def _service_session(self, section: Any) -> session.Session:
+        """A session with the common credentials and, towards the service, its own CA."""
+        http = self._session(_AUTH)
+        if section.insecure or section.ca_certificates_file:
+            http.keystone_verify = http.verify
+            http.verify = _verify(section.insecure, section.ca_certificates_file)
+        return http
+
+    def _auth(self, group: str) -> Any:
+        """The credentials of a section; what [neutron] lacks comes from [service_auth]."""
+        if group not in self._auths:
+            try:
+                found = loading.load_auth_from_conf_options(self._conf, group)
+            except ks_exceptions.MissingRequiredOptions:
+                if group == _AUTH:
+                    raise
+                self._auth(_AUTH)  # registers the options of its plugin
+                _fill_gaps(self._conf, group, _AUTH)
+                found = loading.load_auth_from_conf_options(self._conf, group)
+            self._auths[group] = found
+        return self._auths[group]
+
+
+class _Session(session.Session):  # type: ignore[misc]
+    """A session that may trust another CA for Keystone than for the service it is made for.
+
+    :ivar keystone_verify: as ``verify``; None for the same
+    """
+
+    keystone_verify: bool | str | None = None
+
+    def request(self, url: str, method: str, **kwargs: Any) -> Any:
+        keystone = getattr(self.auth, "auth_url", None)
+        if self.keystone_verify is not None and keystone and url.startswith(keystone):
+            kwargs.setdefault("verify", self.keystone_verify)
+        return super().request(url, method, **kwargs)
+
+
+def _verify(insecure: bool, ca_file: str | None) -> bool | str:
+    return False if insecure else ca_file or True
+
+
+def _client_certificate(options: Any) -> str | tuple[str, str] | None:
+    if options.certfile and options.keyfile:
+        return options.certfile, options.keyfile
+    return options.certfile or None
+
+
+def _network_options(neutron: Any) -> dict[str, Any]:
+    """Keyword arguments of a Connection, from ``[neutron]``."""
+    return _given(
+        region_name=neutron.region_name,
+        interface=neutron.valid_interfaces,
+        network_service_name=neutron.service_name,
+        network_endpoint_override=neutron.endpoint_override,
+        network_connect_retries=neutron.connect_retries,
+    )
+
+
+def _service_options(service: str, section: Any) -> dict[str, Any]:
+    """Keyword arguments of a Connection, from ``[nova]`` or ``[glance]``."""
+    options = {
+        f"{service}_service_name": section.service_name,
+        f"{service}_endpoint_override": section.endpoint,
+        f"{service}_api_version": "2",
+    }
+    if service == COMPUTE:
+        options["compute_default_microversion"] = COMPUTE_MICROVERSION
+    interface = (section.endpoint_type or "").replace("URL", "")
+    return _given(region_name=section.region_name, interface=interface, **options)
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value not in (None, "", [])}
+
+
+def _adopt_deprecated(conf: Any) -> None:
+    """The old names of three [neutron] options; the new ones win where both are set."""
+    neutron = conf.neutron
+    if neutron.endpoint and not neutron.endpoint_override:
+        conf.set_default("endpoint_override", neutron.endpoint, _NEUTRON)
+    if neutron.endpoint_type and not neutron.valid_interfaces:
+        interface = neutron.endpoint_type.replace("URL", "")
+        conf.set_default("valid_interfaces", [interface], _NEUTRON)
+    if neutron.ca_certificates_file and not neutron.cafile:
+        conf.set_default("cafile", neutron.ca_certificates_file, _NEUTRON)
+
+
+def _fill_gaps(conf: Any, group: str, source: str) -> None:
+    """Give the options of ``group`` that nobody set the values they have in ``source``."""
+    for name in conf[group]:
+        location = conf.get_location(name, group)
+        is_default = location is None or location.location == cfg.Locations.opt_default
+        if is_default and name in conf[source]:
+            conf.set_override(name, conf[source][name], group)

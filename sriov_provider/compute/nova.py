@@ -1,0 +1,145 @@
+"""Amphorae as Nova servers."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sriov_provider import cloud_errors
+from sriov_provider.cloud import COMPUTE, IMAGE, Cloud
+from sriov_provider.compute.base import Server, ServerSpec
+from sriov_provider.rest import Rest
+
+LOG = logging.getLogger(__name__)
+
+# Nova's own upper limit of a page of server groups.
+_PAGE = 1000
+
+
+class NovaCompute:
+    """Implements :class:`~sriov_provider.compute.base.Compute`. Thread-safe."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._nova = Rest(cloud, COMPUTE)
+        self._glance = Rest(cloud, IMAGE)
+
+    def image_id(self, tag: str, owner: str | None) -> str:
+        query = {"tag": tag, "status": "active", "sort": "created_at:desc", "limit": 1}
+        if owner:
+            query["owner"] = owner
+        images = self._glance.get("/images", **query)["images"]
+        if not images:
+            by = f" owned by {owner}" if owner else ""
+            raise cloud_errors.not_found(f"There is no active image tagged '{tag}'{by}.")
+        return str(images[0]["id"])
+
+    def check_flavor(self, flavor: str) -> None:
+        self._nova.get(f"/flavors/{flavor}")
+
+    def ensure_server_group(self, name: str, policy: str) -> str:
+        for group in self._server_groups():
+            if group["name"] == name:
+                return str(group["id"])
+        body = {"server_group": {"name": name, "policies": [policy]}}
+        answer = self._nova.call("POST", "/os-server-groups", json=body)
+        return str(answer.body["server_group"]["id"])
+
+    def _server_groups(self) -> Iterator[Mapping[str, Any]]:
+        offset = 0
+        while True:
+            page = self._nova.get("/os-server-groups", limit=_PAGE, offset=offset)["server_groups"]
+            yield from page
+            if len(page) < _PAGE:
+                return
+            offset += len(page)
+
+    def delete_server_group(self, group_id: str) -> None:
+        self._nova.delete(f"/os-server-groups/{group_id}")
+
+    def create_server(self, spec: ServerSpec) -> Server:
+        answer = self._nova.call("POST", "/servers", json=_request(spec))
+        return Server(answer.body["server"]["id"], spec.name, "BUILD")
+
+    def find_server(self, name: str) -> Server | None:
+        # The filter is a regular expression.
+        pattern = "^" + re.sub(r"([.^$*+?()\[\]{}|\\])", r"\\\1", name) + "$"
+        found = self._nova.get("/servers/detail", name=pattern)["servers"]
+        return next((_server(s) for s in found if s["name"] == name), None)
+
+    def get_server(self, server_id: str) -> Server | None:
+        body = self._nova.find(f"/servers/{server_id}")
+        return _server(body["server"]) if body else None
+
+    def delete_server(self, server_id: str) -> None:
+        self._nova.delete(f"/servers/{server_id}")
+
+    def management_ip(self, server_id: str, network_id: str) -> str | None:
+        for interface in self._interfaces(server_id):
+            if interface["net_id"] == network_id and interface["fixed_ips"]:
+                return str(interface["fixed_ips"][0]["ip_address"])
+        return None
+
+    def attach_port(self, server_id: str, port_id: str) -> None:
+        path = f"/servers/{server_id}/os-interface"
+        body = {"interfaceAttachment": {"port_id": port_id}}
+        answer = self._nova.call("POST", path, json=body, accept=(409,))
+        if answer.status != 409:
+            return
+        if not self._is_attached(server_id, port_id):
+            raise self._nova.error(answer, "POST", path)
+        LOG.debug("Port %s was attached to server %s already", port_id, server_id)
+
+    def detach_port(self, server_id: str, port_id: str) -> None:
+        self._nova.delete(f"/servers/{server_id}/os-interface/{port_id}")
+
+    def _is_attached(self, server_id: str, port_id: str) -> bool:
+        return any(i["port_id"] == port_id for i in self._interfaces(server_id))
+
+    def _interfaces(self, server_id: str) -> Any:
+        return self._nova.get(f"/servers/{server_id}/os-interface")["interfaceAttachments"]
+
+
+def _request(spec: ServerSpec) -> dict[str, Any]:
+    server: dict[str, Any] = {
+        "name": spec.name,
+        "imageRef": spec.image_id,
+        "flavorRef": spec.flavor,
+        "config_drive": True,
+        "networks": [
+            *({"uuid": network} for network in spec.networks),
+            *({"port": port} for port in spec.port_ids),
+        ],
+    }
+    if spec.security_groups:
+        server["security_groups"] = [{"name": group} for group in spec.security_groups]
+    if spec.files:
+        server["personality"] = [
+            {"path": path, "contents": _encoded(text)} for path, text in spec.files.items()
+        ]
+    if spec.user_data:
+        server["user_data"] = _encoded(spec.user_data)
+    for key in ("key_name", "availability_zone"):
+        if value := getattr(spec, key):
+            server[key] = value
+    body = {"server": server}
+    if spec.server_group_id:
+        body["os:scheduler_hints"] = {"group": spec.server_group_id}
+    return body
+
+
+def _encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _server(server: Mapping[str, Any]) -> Server:
+    fault = server.get("fault") or {}
+    return Server(
+        id=server["id"],
+        name=server["name"],
+        status=server["status"],
+        host=server.get("OS-EXT-SRV-ATTR:host"),
+        fault=fault.get("message"),
+    )

@@ -1,0 +1,140 @@
+"""One service's REST calls: JSON in and out, failures as ProviderError."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from keystoneauth1 import exceptions as ks_exceptions
+from openstack import exceptions as sdk_exceptions
+
+from sriov_provider import cloud_errors
+from sriov_provider.cloud import Cloud
+from sriov_provider.cloud_errors import Refusal
+from sriov_provider.errors import Code, ProviderError
+
+LOG = logging.getLogger(__name__)
+
+_NO_ANSWER = (ks_exceptions.ConnectionError, ks_exceptions.DiscoveryFailure)
+_MISCONFIGURED = (
+    ks_exceptions.AuthPluginException,
+    ks_exceptions.CatalogException,
+    ks_exceptions.AuthorizationFailure,
+    ks_exceptions.Unauthorized,
+    ks_exceptions.MissingAuthPlugin,
+    sdk_exceptions.SDKException,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """:ivar body: the JSON object; empty when the service sent none"""
+
+    status: int
+    body: Mapping[str, Any]
+    refusal: Refusal | None = None
+
+
+class Rest:
+    """Calls of one service."""
+
+    def __init__(self, cloud: Cloud, service: str) -> None:
+        self._cloud = cloud
+        self._service = service
+
+    def get(self, path: str, **params: Any) -> Mapping[str, Any]:
+        """The body of an answer that has to be there."""
+        return self.call("GET", path, params=params).body
+
+    def find(self, path: str) -> Mapping[str, Any] | None:
+        """The body, or None when the object does not exist."""
+        answer = self.call("GET", path, accept=(404,))
+        return None if answer.status == 404 else answer.body
+
+    def delete(self, path: str, *, accept: tuple[int, ...] = ()) -> Answer:
+        """Gone already is no error."""
+        return self.call("DELETE", path, accept=(404, *accept))
+
+    def pages(self, path: str, key: str, **params: Any) -> Iterator[Mapping[str, Any]]:
+        """The items of a list, over all pages the service cuts it into."""
+        while True:
+            body = self.get(path, **params)
+            yield from body[key]
+            links = body.get(f"{key}_links") or ()
+            if not any(link.get("rel") == "next" for link in links):
+                return
+            params["marker"] = body[key][-1]["id"]
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        accept: tuple[int, ...] = (),
+    ) -> Answer:
+        """One request.
+
+        :param accept: statuses above 399 that the caller wants to see itself
+        :raises ProviderError: every other refusal, and no answer at all
+        """
+        what = f"{self._service}: {method} {path}"
+        response = _guarded(what, lambda: self._send(method, path, json, params))
+        answer = _answer(response)
+        if answer.refusal and answer.status not in accept:
+            raise self.error(answer, method, path)
+        return answer
+
+    def error(self, answer: Answer, method: str, path: str) -> ProviderError:
+        """What a refusal means."""
+        assert answer.refusal is not None, "only a refusal is an error"
+        return cloud_errors.from_refusal(f"{self._service}: {method} {path}", answer.refusal)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        json: Mapping[str, Any] | None,
+        params: Mapping[str, Any] | None,
+    ) -> Any:
+        options = {"json": json} if json is not None else {}
+        return self._cloud.proxy(self._service).request(
+            path, method, params=dict(params or {}), **options
+        )
+
+
+def _guarded(what: str, send: Callable[[], Any]) -> Any:
+    try:
+        return send()
+    except _NO_ANSWER as error:
+        raise cloud_errors.timeout(f"{what}: no answer: {error}") from error
+    except _MISCONFIGURED as error:
+        message = f"{what}: cannot log in or find the service: {error}"
+        raise cloud_errors.failure(Code.CONFIGURATION, message, retriable=True) from error
+    except ks_exceptions.ClientException as error:
+        raise cloud_errors.cloud_error(f"{what}: {error}", retriable=True) from error
+
+
+def _answer(response: Any) -> Answer:
+    body = _json(response)
+    if response.status_code < 400:
+        return Answer(response.status_code, body)
+    return Answer(response.status_code, body, _refusal(response, body))
+
+
+def _json(response: Any) -> Mapping[str, Any]:
+    try:
+        body = response.json() if response.content else {}
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _refusal(response: Any, body: Mapping[str, Any]) -> Refusal:
+    """Nova: {"badRequest": {"message"}}; Neutron: {"NeutronError": {"type", "message"}}."""
+    inner = next((v for v in body.values() if isinstance(v, dict)), {})
+    message = inner.get("message") or response.reason or ""
+    return Refusal(response.status_code, str(inner.get("type", "")), str(message))
