@@ -8,14 +8,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import oslo_messaging as messaging
+from amqp.exceptions import AMQPError
+from kombu.exceptions import KombuError
 from oslo_config import cfg
 
 from sriov_provider.rpc import transport
 
 LOG = logging.getLogger(__name__)
 
-# The job row is already written and workers poll: the API answer must not wait for a broker.
-RETRIES = 2
+# The job row is already written and workers poll, so the API's answer does not wait for a broker:
+# one try more, after a second, for a connection that a restarted broker has cut.
+RETRIES = 1
+# What kombu lets through when the first connection cannot be made.
+_BROKER_ERRORS = (KombuError, AMQPError, OSError)
 
 
 class Client:
@@ -36,7 +41,7 @@ class Client:
         """
         try:
             self._connect().cast({}, "wake", job_id=job_id)
-        except (messaging.MessagingException, cfg.Error, OSError) as error:
+        except (messaging.MessagingException, cfg.Error, *_BROKER_ERRORS) as error:
             LOG.warning("No worker could be woken for job %s: %s", job_id, error)
             return False
         return True
