@@ -16,14 +16,16 @@ from oslo_config import cfg
 
 from sriov_provider import config
 from sriov_provider.amphora import client, octavia_config, octavia_rest
+from sriov_provider.cloud import Cloud
+from sriov_provider.compute.nova import NovaCompute
 from sriov_provider.db import jobs
 from sriov_provider.db.engine import Sessions
 from sriov_provider.errors import Code, ProviderError
+from sriov_provider.network.neutron import NeutronNetwork
 from sriov_provider.records import Job
 from sriov_provider.rpc import server
 from sriov_provider.status.agent_client import AgentClient
 from sriov_provider.status.outbox import Outbox
-from sriov_provider.worker import cloud
 from sriov_provider.worker.leases import Leases
 from sriov_provider.worker.run import Services
 from sriov_provider.worker.runner import Runner
@@ -131,10 +133,11 @@ class Worker:
 
 def services(conf: Any, settings: config.Settings) -> Services:
     """The real outside world."""
-    compute, network = cloud.connect(conf, settings)
+    cloud = Cloud(conf)
+    networking = conf.networking
     return Services(
-        compute=compute,
-        network=network,
+        compute=NovaCompute(cloud),
+        network=NeutronNetwork(cloud, networking.max_retries, networking.retry_interval),
         amphora=client.AgentClient(octavia_rest.Agents(), octavia_config.Templates()),
         builder=octavia_config.OctaviaAmphoraBuilder(),
         settings=settings,
