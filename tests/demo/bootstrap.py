@@ -82,9 +82,7 @@ def content(cloud: Any, octavia_user: Any) -> None:
     ``public`` and ``members`` are on the physical network of the PFs, ``private`` is not.
     """
     project = cloud.identity.find_project("service")
-    management = network(
-        cloud.network, "lb-mgmt-net", MANAGEMENT_CIDR, None, project_id=project.id
-    )
+    management = network(cloud.network, "lb-mgmt-net", MANAGEMENT_CIDR, None, project_id=project.id)
     network(cloud.network, "public", PUBLIC_CIDR, 101)
     network(cloud.network, "members", MEMBERS_CIDR, 102)
     network(cloud.network, "private", PRIVATE_CIDR, None)
@@ -97,9 +95,7 @@ def content(cloud: Any, octavia_user: Any) -> None:
             port_range_min=port,
             port_range_max=port,
         )
-    flavor = cloud.compute.create_flavor(
-        name="amphora", ram=256, vcpus=1, disk=1, is_public=False
-    )
+    flavor = cloud.compute.create_flavor(name="amphora", ram=256, vcpus=1, disk=1, is_public=False)
     for name, tag in IMAGES:
         image(octavia_user, name, tag)
     ids = {
@@ -134,6 +130,4 @@ def flavors(cloud: Any, settings: Settings, compute_flavor: str) -> None:
         profile = cloud.load_balancer.create_flavor_profile(
             name=name, provider_name=provider, flavor_data=json.dumps(data)
         )
-        cloud.load_balancer.create_flavor(
-            name=name, flavor_profile_id=profile.id, is_enabled=True
-        )
+        cloud.load_balancer.create_flavor(name=name, flavor_profile_id=profile.id, is_enabled=True)

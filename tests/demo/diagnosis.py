@@ -15,6 +15,7 @@ LOGS = (
     "nova-conductor.log",
     "nova-compute*.log",
     "amphora-*-console.log",
+    "amphora-*-systemctl.log",
     "amphora-*-syslog.log",
 )
 LINES = 25

@@ -13,8 +13,8 @@ from tests.demo.settings import from_environment
 
 HONESTY = """\
 What is real: {versions};
-MariaDB, RabbitMQ, memcached; every API call, RPC, flow, Neutron port and binding, Nova scheduling and PCI claim; the amphora agent,
-mutual TLS, haproxy, keepalived, nftables; and every packet.
+MariaDB, RabbitMQ, memcached; every API call, RPC, flow, Neutron port and binding, Nova scheduling
+and PCI claim; the amphora agent, mutual TLS, haproxy, keepalived, nftables; and every packet.
 What stands in for hardware:
   - a server is a set of namespaces on this machine instead of a virtual machine; it shares this
     kernel, and its image is this machine's file system with private overlays

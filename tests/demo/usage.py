@@ -41,6 +41,8 @@ def write(settings: Settings) -> str:
     scripts = settings.state / "bin"
     scripts.mkdir(exist_ok=True)
     for name, content in (("enter", ENTER), ("openstack", OPENSTACK)):
-        (scripts / name).write_text(content.format(**values).replace('"${@:-bash}"', '"${@:-bash}"'))
+        (scripts / name).write_text(
+            content.format(**values).replace('"${@:-bash}"', '"${@:-bash}"')
+        )
         (scripts / name).chmod(0o755)
     return TEXT.format(**values)

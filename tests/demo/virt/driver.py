@@ -119,7 +119,9 @@ class NamespaceDriver(fake.FakeDriver):
                 server.configure(uuid, interface, addresses(vif))
         self.processes[uuid] = server.boot(uuid, name)
 
-    def destroy(self, context: Any, instance: Any, network_info: Any, *args: Any, **kw: Any) -> None:
+    def destroy(
+        self, context: Any, instance: Any, network_info: Any, *args: Any, **kw: Any
+    ) -> None:
         super().destroy(context, instance, network_info, *args, **kw)
         server.destroy(instance.uuid, self.processes.pop(instance.uuid, None))
         for vif in network_info or []:

@@ -31,7 +31,7 @@ rm -f /etc/haproxy/haproxy.cfg
 mkdir -p /etc/sysctl.d
 printf 'net.ipv4.ip_nonlocal_bind=1\nnet.ipv6.ip_nonlocal_bind=1\n' >/etc/sysctl.d/amphora.conf
 
-export HOME=/run/home PATH=$HERE/shim:$VENV_BIN:/usr/sbin:/usr/bin:/sbin:/bin
+export SYSTEMCTL_LOG=$LOG-systemctl.log HOME=/run/home PATH=$HERE/shim:$VENV_BIN:/usr/sbin:/usr/bin:/sbin:/bin
 # the syslog of the agent and of haproxy
 socat -u UNIX-RECV:/run/rsyslog/octavia/log,mode=666 "OPEN:$LOG-syslog.log,creat,append" &
 for _ in 1 2 3 4 5 6 7 8 9 10; do

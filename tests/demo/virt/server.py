@@ -55,9 +55,7 @@ def inject(uuid: str, files: Iterable[tuple[str, bytes | str]]) -> list[str]:
     return refused
 
 
-def create(
-    uuid: str, name: str, image: str, files: Iterable[tuple[str, bytes | str]]
-) -> list[str]:
+def create(uuid: str, name: str, image: str, files: Iterable[tuple[str, bytes | str]]) -> list[str]:
     """Everything up to the point where ports can be plugged; the files that were left out."""
     for layer in LAYERS:
         (directory(uuid) / layer).mkdir(parents=True, exist_ok=True)
