@@ -26,12 +26,18 @@ _DHCP = {
     6: "iifname @dhcp ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept",
 }
 _OFFSET = {4: "ip frag-off & 0x1fff", 6: "frag frag-off"}
+# Looking for a fragment header costs; most packets have none, as their next header tells.
+_LATER = {
+    4: f"{_OFFSET[4]} != 0",
+    6: f"ip6 nexthdr != {{ tcp, udp, sctp, ipv6-icmp, vrrp }} {_OFFSET[6]} != 0",
+}
 
 
 def all_chains(document: model.Document) -> Iterator[str]:
     """All chains, those that are jumped to first."""
     for family in (IPV4, IPV6):
         yield _chain(f"control{family.n}", *_control(family))
+        yield _chain(f"later{family.n}", *_later(family))
         yield _chain(f"vip{family.n}", *_vip(document, family))
         if document.peers:
             yield _chain(f"peer{family.n}", *_peer(document, family))
@@ -63,7 +69,7 @@ def _pre(document: model.Document) -> Iterator[str]:
 
 def _vip(document: model.Document, family: Family) -> Iterator[str]:
     n, ip = family.n, family.ip
-    yield _spoofed(family)
+    yield from _first(family)
     yield f"meta l4proto . th dport @open{n} accept"
     yield f"{ip} saddr . meta l4proto . th dport @allow{n} accept"
     if document.lvs:
@@ -77,7 +83,7 @@ def _vip(document: model.Document, family: Family) -> Iterator[str]:
 
 
 def _vrrp(document: model.Document, family: Family) -> Iterator[str]:
-    yield _spoofed(family)
+    yield from _first(family)
     if document.peers:
         yield f"{family.ip} saddr @peers{family.n} jump peer{family.n}"
     yield f"{_OPENING} {_drop('new')}"
@@ -87,7 +93,7 @@ def _vrrp(document: model.Document, family: Family) -> Iterator[str]:
 
 
 def _member(family: Family) -> Iterator[str]:
-    yield _spoofed(family)
+    yield from _first(family)
     yield f"{_OPENING} {_drop('new')}"
     yield _reply(family)
     yield f"goto control{family.n}"
@@ -101,17 +107,30 @@ def _peer(document: model.Document, family: Family) -> Iterator[str]:
         yield f"tcp sport {document.peer_port} tcp flags & (syn | ack) != syn accept"
 
 
+def _first(family: Family) -> Iterator[str]:
+    """Before any rule that looks at a transport header.
+
+    Later fragments have none, yet the kernel's short way of reading up to four bytes of it
+    (ports, flags) reads whatever the fragment has there.
+    """
+    yield _spoofed(family)
+    yield f"{_LATER[family.version]} goto later{family.n}"
+
+
+def _later(family: Family) -> Iterator[str]:
+    """Later fragments come to nothing without the first, which is filtered by its port."""
+    # At offset 1 (8 bytes) it would bring TCP flags that no rule has seen.
+    yield f"meta l4proto tcp {_OFFSET[family.version]} == 1 {_drop('other')}"
+    yield "accept"
+
+
 def _control(family: Family) -> Iterator[str]:
     """What any of our addresses must hear so that IP itself works."""
-    version, offset = family.version, _OFFSET[family.version]
+    version = family.version
     if version == 6:
         yield _NEIGHBOUR
     yield f"{_UNREACHABLE[version]} accept"
     yield f"{family.icmp} type echo-reply {family.ip} saddr @ping{family.n} accept"
-    # A fragment at offset 1 (8 bytes) would bring the TCP flags past the rules above.
-    yield f"meta l4proto tcp {offset} == 1 {_drop('other')}"
-    # First fragments are filtered by port; without them later ones come to nothing.
-    yield f"{offset} != 0 accept"
     yield _DHCP[version]
     if version == 6:
         yield _ROUTER
@@ -122,6 +141,8 @@ def _link() -> Iterator[str]:
     """To no address of ours: neighbour discovery and, where used, address configuration."""
     yield _spoofed(IPV4)
     yield _spoofed(IPV6)
+    yield f"{_LATER[4]} {_drop('stray')}"
+    yield f"{_LATER[6]} {_drop('stray')}"
     yield _DHCP[4]
     yield f"ip6 daddr != {{ fe80::/10, ff00::/8 }} {_drop('stray')}"
     yield _NEIGHBOUR

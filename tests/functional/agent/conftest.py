@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 
 from amphora_agent_ext import blueprint
 from amphora_agent_ext.apply import Firewall
+from amphora_agent_ext.render import TABLE
 from tests.functional import netns
 
 MACS = {
@@ -82,18 +83,29 @@ def document(**changes: Any) -> dict[str, Any]:
 
 
 @dataclasses.dataclass
-class Amphora:
-    """The amphora under test and the wires into it."""
+class Cabling:
+    """The amphora's namespace, the world, and a packet socket at the world's end of each wire."""
 
     space: netns.Namespace
     world: netns.Namespace
     observer: netns.Observer
     wires: dict[str, socket.socket]
+
+
+@dataclasses.dataclass
+class Amphora:
+    """The amphora under test."""
+
+    cabling: Cabling
     firewall: Firewall
     client: FlaskClient
 
+    @property
+    def space(self) -> netns.Namespace:
+        return self.cabling.space
+
     def passes(self, interface: str, frame: bytes) -> bool:
-        return self.observer.passes(self.wires[interface], frame)
+        return self.cabling.observer.passes(self.cabling.wires[interface], frame)
 
     def post(self, body: Any) -> TestResponse:
         return self.client.post("/1.0/security-group", json=body)
@@ -110,19 +122,28 @@ class Amphora:
         return self.space.nft("list", "ruleset")
 
 
-@pytest.fixture
-def amphora(tmp_path: Path) -> Iterator[Amphora]:
+@pytest.fixture(scope="module")
+def cabling() -> Iterator[Cabling]:
+    """Two namespaces with five wires between them: made once for a file, they take a while."""
     with netns.namespace("amp") as space, netns.namespace("world") as world:
+        # The world says nothing on its own: what is counted, a test has sent.
+        world.sysctl("net.ipv6.conf.default.disable_ipv6", "1")
         for name, mac in MACS.items():
             netns.join(space, name, mac, world, name)
         wires = {name: netns.tap(world, name) for name in MACS}
-        firewall = Firewall(space.name, tmp_path / "firewall.json", tmp_path / "plugged")
-        app = flask.Flask("agent")
-        app.register_blueprint(blueprint.create(firewall))
-        observer = netns.Observer(space.nft)
-        yield Amphora(space, world, observer, wires, firewall, app.test_client())
+        yield Cabling(space, world, netns.Observer(space.nft), wires)
         for wire in wires.values():
             wire.close()
+
+
+@pytest.fixture
+def amphora(cabling: Cabling, tmp_path: Path) -> Iterator[Amphora]:
+    """Without any table of ours, as a new amphora."""
+    firewall = Firewall(cabling.space.name, tmp_path / "firewall.json", tmp_path / "plugged")
+    app = flask.Flask("agent")
+    app.register_blueprint(blueprint.create(firewall))
+    yield Amphora(cabling, firewall, app.test_client())
+    cabling.space.nft("-f", "-", stdin=f"table inet {TABLE} {{}}; delete table inet {TABLE}\n")
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from scapy.layers.inet6 import (
     ICMPv6ParamProblem,
     ICMPv6TimeExceeded,
     IPv6,
+    IPv6ExtHdrDestOpt,
     IPv6ExtHdrFragment,
     IPv6ExtHdrHopByHop,
     RouterAlert,
@@ -42,6 +43,7 @@ from tests.functional.agent.conftest import (
     document,
 )
 from tests.functional.agent.packets import ROUTER_MAC, frame, icmp, ip, tcp, udp
+from tests.functional.netns import MARK
 
 pytestmark = pytest.mark.root
 
@@ -190,6 +192,41 @@ def test_fragments_v6(ready: Amphora, interface: str, address: str) -> None:
     assert ready.passes(interface, fragment(100, 0, Raw(bytes(64))))
     assert not ready.passes(interface, fragment(0, 1, TCP(dport=22) / Raw(bytes(44))))
     assert not ready.passes(interface, fragment(1, 0, Raw(bytes(64))))
+
+
+LOOKS_LIKE_SYN = Raw(bytes(TCP(sport=8080, dport=80, flags="S")))
+
+
+@pytest.mark.parametrize(("interface", "address"), OURS4)
+def test_the_data_of_a_later_fragment_is_not_taken_for_a_header(
+    ready: Amphora, interface: str, address: str
+) -> None:
+    later = ip(STRANGER4, address, frag=100, proto=6) / LOOKS_LIKE_SYN
+    assert ready.passes(interface, frame(interface, later))
+    overlapping = ip(SERVER4, address, frag=1, proto=6) / LOOKS_LIKE_SYN
+    assert not ready.passes(interface, frame(interface, overlapping))
+
+
+def test_the_flow_label_of_a_later_fragment_is_not_taken_for_a_port(ready: Amphora) -> None:
+    listener = {"id": "unlucky", "protocol": "tcp", "port": MARK}
+    assert ready.post(document(listeners=[listener])).status_code == 200
+    header = IPv6ExtHdrFragment(offset=1, m=0, id=7, nh=6)
+    later = ip(STRANGER6, VIP6) / header / LOOKS_LIKE_SYN
+    assert not ready.passes("eth1", frame("eth1", later))
+
+
+def test_a_fragment_header_behind_another_is_found(ready: Amphora) -> None:
+    for offset, expected in ((100, True), (1, False)):
+        header = IPv6ExtHdrFragment(offset=offset, m=0, id=7, nh=6)
+        later = ip(STRANGER6, VIP6) / IPv6ExtHdrDestOpt() / header / LOOKS_LIKE_SYN
+        assert ready.passes("eth1", frame("eth1", later)) is expected
+
+
+def test_fragments_to_the_link_are_dropped(ready: Amphora) -> None:
+    later = ip(STRANGER4, "255.255.255.255", frag=100, proto=17) / Raw(bytes(64))
+    assert not ready.passes("eth1", frame("eth1", later))
+    header = IPv6ExtHdrFragment(offset=100, m=0, id=7, nh=58)
+    assert not ready.passes("eth1", frame("eth1", ip(ROUTER, "ff02::1") / header / Raw(bytes(64))))
 
 
 def test_the_first_fragment_of_a_listeners_client_gets_in(ready: Amphora) -> None:

@@ -53,6 +53,7 @@ def test_loopback_works(amphora: Amphora, body: dict[str, object]) -> None:
             server.listen()
             client.settimeout(5)
             client.connect((address, 8404))
+    amphora.space.ip("addr", "del", f"{VIP4}/20", "dev", "eth1")
 
 
 def test_an_interface_that_appears_is_closed_until_it_is_looked_at_again(
@@ -62,10 +63,12 @@ def test_an_interface_that_appears_is_closed_until_it_is_looked_at_again(
     member = {"mac": late, "filter": "neutron"}
     body = document(interfaces=[*document()["interfaces"], member])
     assert ready.post(body).json["interfaces"][late] is None
-    netns.join(ready.space, "eth9", late, ready.world, "eth9")
+    world, observer = ready.cabling.world, ready.cabling.observer
+    netns.join(ready.space, "eth9", late, world, "eth9")
     packet = frame("eth1", tcp(STRANGER, "198.18.80.9", 40000, 80), late)
-    with netns.tap(ready.world, "eth9") as wire:
-        assert not ready.observer.passes(wire, packet)
+    with netns.tap(world, "eth9") as wire:
+        assert not observer.passes(wire, packet)
         ready.firewall.restore()
-        assert ready.observer.passes(wire, packet)
+        assert observer.passes(wire, packet)
     assert ready.get()["interfaces"][late] == "eth9"
+    ready.space.ip("link", "del", "eth9")
