@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from sriov_provider.errors import ProviderError
+from sriov_provider.network.base import GroupRule, NetworkClient, PortSpec
+from sriov_provider.network.cache import CachedReads
+from tests.fakes import errors
+from tests.fakes.cloud import FakeCloud
+
+
+def make() -> tuple[FakeCloud, CachedReads]:
+    cloud = FakeCloud()
+    cloud.add_subnet("sub", "net", "10.0.0.0/24")
+    cached = CachedReads(cloud)
+    client: NetworkClient = cached
+    assert client is cached
+    return cloud, cached
+
+
+def test_each_is_read_once_by_any_number_of_threads() -> None:
+    cloud, cached = make()
+    with ThreadPoolExecutor(8) as pool:
+        networks = list(pool.map(lambda _: cached.network("net"), range(32)))
+        subnets = list(pool.map(lambda _: cached.subnet("sub"), range(32)))
+    assert {n.id for n in networks} == {"net"}
+    assert {s.cidr for s in subnets} == {"10.0.0.0/24"}
+    assert cloud.counts() == {"network": 1, "subnet": 1}
+
+
+def test_failures_are_not_remembered() -> None:
+    cloud, cached = make()
+    cloud.fail("subnet", errors.server_error())
+    with pytest.raises(ProviderError):
+        cached.subnet("sub")
+    assert cached.subnet("sub").id == "sub"
+
+
+def test_everything_else_goes_through() -> None:
+    cloud, cached = make()
+    group = cached.ensure_security_group("lb", "lb")
+    cached.set_group_rules(group, (GroupRule("IPv4", "tcp", 80),))
+    assert cached.find_security_group("lb") == group
+    port = cached.create_port(PortSpec("p", "lb", "net", ("sub",), "direct"))
+    assert len(cached.add_port_addresses(port, ("sub",)).fixed_ips) == 2
+    changed = cached.update_port(
+        port.id, allowed_addresses=("10.0.0.9",), security_groups=(group,), qos_policy_id="gold"
+    )
+    assert (changed.allowed_addresses, changed.security_groups) == (("10.0.0.9",), (group,))
+    assert cached.update_port(port.id).qos_policy_id == "gold"
+    assert cached.port(port.id) == changed
+    assert cached.ports("lb") == (changed,)
+    cached.delete_port(port.id)
+    cached.delete_security_group(group)
+    assert cloud.left_over() == ()
