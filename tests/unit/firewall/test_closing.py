@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sriov_provider.firewall.document import closing, deny_all, document
+from tests.unit.firewall import scenes
+
+documents = st.builds(
+    document,
+    scenes.load_balancers,
+    scenes.interfaces,
+    scenes.peers,
+    scenes.peer_ports,
+    st.booleans(),
+)
+
+
+@settings(max_examples=300)
+@given(documents, documents, st.lists(scenes.packets, min_size=20, max_size=20))
+def test_it_lets_in_nothing_that_one_of_the_two_refuses(
+    old: dict[str, Any], new: dict[str, Any], packets: list[scenes.Packet]
+) -> None:
+    between = closing(old, new)
+    for packet in packets:
+        if scenes.lets_in(between, packet):
+            assert scenes.lets_in(old, packet)
+            assert scenes.lets_in(new, packet)
+
+
+@given(documents, documents)
+def test_every_listener_that_stays_is_kept_open(old: dict[str, Any], new: dict[str, Any]) -> None:
+    between = closing(old, new)
+    kept = {(i["protocol"], i["port"]) for i in between["listeners"]}
+    for listener in new["listeners"]:
+        if listener in old["listeners"]:
+            assert (listener["protocol"], listener["port"]) in kept
+    assert all(m in between["members"] for m in new["members"] if m in old["members"])
+
+
+@given(documents)
+def test_nothing_changes_when_nothing_changes(some: dict[str, Any]) -> None:
+    between = closing(some, some)
+    ports = [(i["protocol"], i["port"]) for i in some["listeners"]]
+    if len(set(ports)) == len(ports):
+        assert between == some
+    assert closing(between, between) == between
+
+
+@given(documents)
+def test_before_the_first_document_nothing_is_allowed(new: dict[str, Any]) -> None:
+    assert closing(None, new) == closing({}, new) == closing(deny_all(), new)
+    assert closing(None, new) == deny_all()
+
+
+def _with_interface(who: str, **values: Any) -> dict[str, Any]:
+    interface = {"mac": "m", "filter": who, "vips": [], "addresses": [], "dhcp": False}
+    return deny_all() | {"interfaces": [interface | {"slaac": False} | values]}
+
+
+def test_neutron_and_amphora_meet_at_the_amphora() -> None:
+    amphora = _with_interface("amphora", vips=["192.0.2.5"], dhcp=True)
+    neutron = _with_interface("neutron")
+    assert closing(neutron, amphora) == amphora
+    assert closing(amphora, neutron) == amphora
+    assert closing(neutron, neutron) == neutron
+    assert closing(_with_interface("drop"), amphora)["interfaces"][0]["filter"] == "drop"
+
+
+def test_narrowed_cidrs_close_first() -> None:
+    def _doc(*allowed: str) -> dict[str, Any]:
+        listener = {"id": "l", "protocol": "tcp", "port": 80, "allowed_cidrs": list(allowed)}
+        return deny_all() | {"listeners": [listener]}
+
+    narrow, wide = _doc("10.1.0.0/16"), _doc("10.0.0.0/8")
+    assert closing(wide, narrow) == closing(narrow, wide) == narrow
+    assert closing(_doc(), narrow) == narrow
+    assert closing(_doc("192.0.2.0/24"), narrow)["listeners"] == []
