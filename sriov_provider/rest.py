@@ -17,14 +17,18 @@ from sriov_provider.errors import Code, ProviderError
 
 LOG = logging.getLogger(__name__)
 
-_NO_ANSWER = (ks_exceptions.ConnectionError, ks_exceptions.DiscoveryFailure)
+# A service that is down looks to the SDK like one without a usable version.
+_NO_ANSWER = (
+    ks_exceptions.ConnectionError,
+    ks_exceptions.DiscoveryFailure,
+    sdk_exceptions.SDKException,
+)
 _MISCONFIGURED = (
     ks_exceptions.AuthPluginException,
     ks_exceptions.CatalogException,
     ks_exceptions.AuthorizationFailure,
     ks_exceptions.Unauthorized,
     ks_exceptions.MissingAuthPlugin,
-    sdk_exceptions.SDKException,
 )
 
 

@@ -73,13 +73,27 @@ class Services:
 
     def __exit__(self, *unused: object) -> None:
         self._server.shutdown()
-        self._server.server_close()
         self._thread.join()
+        self.close()
+
+    def close(self) -> None:
+        """Stop listening; for one that was never entered: nobody answers there."""
+        self._server.server_close()
 
     def answer(self, method: str, path: str, body: Any = None, status: int = 200) -> None:
         """Set (or queue) the reply to a request."""
         queue = self._replies.setdefault((method, path), collections.deque())
         queue.append(Reply(body, status))
+
+    def answer_first(self, method: str, path: str, body: Any, status: int) -> None:
+        """Give this reply once, before those that are set."""
+        self._replies[method, path].appendleft(Reply(body, status))
+
+    def refuse_logins(self) -> None:
+        """From now on the credentials are wrong."""
+        self._replies["POST", _TOKEN] = collections.deque(
+            [Reply({"error": {"code": 401, "message": "wrong", "title": "Unauthorized"}}, 401)]
+        )
 
     def hang_up(self, method: str, path: str) -> None:
         """Take the request, then close the connection: the caller gets no answer."""

@@ -1,0 +1,204 @@
+"""Connections as an operator's octavia.conf describes them, against a real HTTP server."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from sriov_provider.cloud import COMPUTE, DEFAULT_TIMEOUT, NETWORK, Cloud
+from sriov_provider.compute.nova import NovaCompute
+from sriov_provider.errors import Code, ProviderError
+from sriov_provider.network.neutron import NeutronNetwork
+from tests.fakes.services import Services
+
+TOKENS = "/identity/v3/auth/tokens"
+
+
+@pytest.fixture
+def services() -> Iterator[Services]:
+    with Services() as running:
+        running.answer("GET", "/network/v2.0/ports", {"ports": []})
+        running.answer("GET", "/compute/v2.1/flavors/1", {"flavor": {"id": "1"}})
+        running.answer("GET", "/image/v2/images", {"images": [{"id": "image-1"}]})
+        yield running
+
+
+def users(services: Services) -> list[str]:
+    """Who logged in, in order."""
+    bodies = (r.body for r in services.requests if r.path == TOKENS)
+    return [b["auth"]["identity"]["password"]["user"]["name"] for b in bodies]
+
+
+def reason(call: Any, *args: Any) -> ProviderError:
+    with pytest.raises(ProviderError) as caught:
+        call(*args)
+    return caught.value
+
+
+def test_nothing_happens_before_the_first_call(services: Services, tmp_path: pathlib.Path) -> None:
+    cloud = Cloud(services.conf(tmp_path))
+    NeutronNetwork(cloud)
+    NovaCompute(cloud)
+    assert services.requests == []
+
+
+def test_threads_share_one_login_and_one_discovery(
+    services: Services, tmp_path: pathlib.Path
+) -> None:
+    neutron = NeutronNetwork(Cloud(services.conf(tmp_path)))
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: neutron.ports("lb-1"), range(40)))
+    assert len(services.calls("/network")) == 40
+    assert len(services.overhead()) == 3
+
+
+def test_compute_and_image_share_one_login(services: Services, tmp_path: pathlib.Path) -> None:
+    nova = NovaCompute(Cloud(services.conf(tmp_path)))
+    nova.check_flavor("1")
+    nova.image_id("amphora", None)
+    assert users(services) == ["octavia"]
+
+
+def test_neutron_with_credentials_of_its_own(services: Services, tmp_path: pathlib.Path) -> None:
+    own = services.auth_section("neutron").replace("octavia", "networker")
+    cloud = Cloud(services.conf(tmp_path, own))
+    NeutronNetwork(cloud).ports("lb-1")
+    NovaCompute(cloud).check_flavor("1")
+    assert users(services) == ["networker", "octavia"]
+
+
+def test_neutron_takes_what_it_lacks_from_service_auth(
+    services: Services, tmp_path: pathlib.Path
+) -> None:
+    cloud = Cloud(services.conf(tmp_path, "[neutron]\nusername = networker\n"))
+    NeutronNetwork(cloud).ports("lb-1")
+    body = next(r.body for r in services.requests if r.path == TOKENS)
+    user = body["auth"]["identity"]["password"]["user"]
+    assert (user["name"], user["password"]) == ("networker", "secret")
+
+
+@pytest.mark.parametrize("option", ["endpoint_override", "endpoint"])
+def test_endpoint_of_neutron_old_and_new_name(
+    services: Services, tmp_path: pathlib.Path, option: str
+) -> None:
+    services.answer("GET", "/elsewhere/v2.0", {"resources": []})
+    services.answer("GET", "/elsewhere/v2.0/ports", {"ports": []})
+    extra = f"[neutron]\n{option} = {services.url}/elsewhere/v2.0\n"
+    NeutronNetwork(Cloud(services.conf(tmp_path, extra))).ports("lb-1")
+    assert "GET /elsewhere/v2.0/ports" in services.calls()
+    assert services.calls("/network") == []
+
+
+def test_new_names_win(services: Services, tmp_path: pathlib.Path) -> None:
+    old = "endpoint = http://192.0.2.1\nendpoint_type = internalURL\nca_certificates_file = /old\n"
+    new = f"endpoint_override = {services.url}/network\nvalid_interfaces = public\ncafile = /new\n"
+    cloud = Cloud(services.conf(tmp_path, f"[neutron]\n{old}{new}"))
+    proxy = cloud.proxy(NETWORK)
+    assert proxy.endpoint_override.startswith(services.url)
+    assert (proxy.interface, proxy.session.verify) == (["public"], "/new")
+
+
+def test_old_names_alone(services: Services, tmp_path: pathlib.Path) -> None:
+    extra = "[neutron]\nendpoint_type = publicURL\nca_certificates_file = /old\n"
+    proxy = Cloud(services.conf(tmp_path, extra)).proxy(NETWORK)
+    assert (proxy.interface, proxy.session.verify) == (["public"], "/old")
+
+
+def test_endpoint_of_nova(services: Services, tmp_path: pathlib.Path) -> None:
+    version = {"id": "v2.1", "status": "CURRENT", "version": "2.96", "min_version": "2.1"}
+    links = [{"rel": "self", "href": f"{services.url}/nova/v2.1/"}]
+    services.answer("GET", "/nova/v2.1", {"version": version | {"links": links}})
+    services.answer("GET", "/nova/v2.1/flavors/1", {"flavor": {"id": "1"}})
+    extra = f"[nova]\nendpoint = {services.url}/nova/v2.1\n"
+    NovaCompute(Cloud(services.conf(tmp_path, extra))).check_flavor("1")
+    assert "GET /nova/v2.1/flavors/1" in services.calls()
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        "[nova]\nregion_name = Elsewhere\n",
+        "[nova]\nendpoint_type = internalURL\n",
+        "[nova]\nservice_name = nova-cell2\n",
+    ],
+)
+def test_service_that_is_not_in_the_catalog(
+    services: Services, tmp_path: pathlib.Path, extra: str
+) -> None:
+    nova = NovaCompute(Cloud(services.conf(tmp_path, extra)))
+    assert reason(nova.check_flavor, "1").reason.code is Code.CONFIGURATION
+    assert services.calls() == []
+
+
+def test_region_interface_and_name_that_are(services: Services, tmp_path: pathlib.Path) -> None:
+    extra = "[nova]\nregion_name = RegionOne\nendpoint_type = publicURL\nservice_name = compute\n"
+    NovaCompute(Cloud(services.conf(tmp_path, extra))).check_flavor("1")
+    assert services.calls() == ["GET /compute/v2.1/flavors/1"]
+
+
+def test_no_credentials_at_all(services: Services, tmp_path: pathlib.Path) -> None:
+    neutron = NeutronNetwork(Cloud(services.conf(tmp_path, auth="[service_auth]\n")))
+    assert reason(neutron.ports, "lb-1").reason.code is Code.CONFIGURATION
+
+
+def test_credentials_without_auth_url(services: Services, tmp_path: pathlib.Path) -> None:
+    auth = "[service_auth]\nauth_type = password\nusername = octavia\npassword = secret\n"
+    neutron = NeutronNetwork(Cloud(services.conf(tmp_path, auth=auth)))
+    error = reason(neutron.ports, "lb-1")
+    assert error.reason.code is Code.CONFIGURATION
+    assert "secret" not in str(error)
+
+
+def test_wrong_password(tmp_path: pathlib.Path) -> None:
+    with Services() as services:
+        services.refuse_logins()
+        error = reason(NeutronNetwork(Cloud(services.conf(tmp_path))).ports, "lb-1")
+    assert error.reason.code is Code.CONFIGURATION
+    assert error.retriable
+    assert "secret" not in str(error)
+
+
+def test_cloud_that_is_down(services: Services, tmp_path: pathlib.Path) -> None:
+    stopped = Services()
+    conf = services.conf(tmp_path, auth=stopped.auth_section())
+    stopped.close()
+    error = reason(NeutronNetwork(Cloud(conf)).ports, "lb-1")
+    assert (error.reason.code, error.retriable) == (Code.CLOUD_ERROR, True)
+
+
+@pytest.mark.parametrize("path", ["/image", "/compute/v2.1"])
+def test_service_that_was_down_at_first_is_found_later(
+    services: Services, tmp_path: pathlib.Path, path: str
+) -> None:
+    for _ in range(8):  # the library itself asks more than once
+        services.answer_first("GET", path, {"error": {"message": "busy"}}, 503)
+    nova = NovaCompute(Cloud(services.conf(tmp_path)))
+    errors = []
+    while "GET /compute/v2.1/flavors/1" not in services.calls() and len(errors) < 10:
+        try:
+            nova.image_id("amphora", None)
+            nova.check_flavor("1")
+        except ProviderError as error:
+            errors.append(error)
+    assert {(e.reason.code, e.retriable) for e in errors} == {(Code.CLOUD_ERROR, True)}
+    assert len(errors) < 10
+
+
+def test_timeouts_and_trust(services: Services, tmp_path: pathlib.Path) -> None:
+    extra = (
+        "cafile = /common.pem\ntimeout = 7\n"
+        "[neutron]\ninsecure = true\n[nova]\nca_certificates_file = /nova.pem\n"
+    )
+    cloud = Cloud(services.conf(tmp_path, extra))
+    compute, network = cloud.proxy(COMPUTE).session, cloud.proxy(NETWORK).session
+    assert (compute.verify, compute.keystone_verify, compute.timeout) == (
+        "/nova.pem",
+        "/common.pem",
+        7.0,
+    )
+    assert network.verify is False
+    assert Cloud(services.conf(tmp_path)).proxy(NETWORK).session.timeout == DEFAULT_TIMEOUT
