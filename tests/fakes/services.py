@@ -17,6 +17,7 @@ import collections
 import dataclasses
 import json
 import pathlib
+import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -53,15 +54,24 @@ class Services:
 
     :ivar requests: everything that arrived, logins and discovery too
     :ivar url: where it listens
+    :ivar catalog: where Keystone says that each service is
     """
 
-    def __init__(self, region: str = "RegionOne") -> None:
+    def __init__(self, region: str = "RegionOne", certificate: str | None = None) -> None:
+        """:param certificate: file with the certificate and key to serve HTTPS with"""
         self.requests: list[Request] = []
         self.region = region
         self._replies: dict[tuple[str, str], collections.deque[Reply]] = {}
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        scheme = "http"
+        if certificate:
+            scheme = "https"
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"{scheme}://127.0.0.1:{self._server.server_port}"
+        self.catalog = {kind: self.url + path for kind, path in _CATALOG.items()}
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
         )
@@ -136,13 +146,14 @@ class Services:
         with self._lock:
             self.requests.append(request)
             queue = self._replies.get((request.method, request.path))
+            if request.path == _TOKEN and queue is None:
+                return Reply(self._token(), 201)
             if queue is None:
                 return Reply({"error": {"message": f"no such path {request.path}"}}, 404)
             return queue.popleft() if len(queue) > 1 else queue[0]
 
     def _standing_replies(self) -> None:
         self.answer("GET", "/identity", {"versions": {"values": [self._version("identity/v3")]}})
-        self.answer("POST", _TOKEN, self._token(), 201)
         compute = self._version("compute/v2.1", "v2.1", version="2.96", min_version="2.1")
         self.answer("GET", "/compute/v2.1", {"version": compute})
         self.answer("GET", "/network", {"versions": [self._version("network/v2.0", "v2.0")]})
@@ -156,8 +167,8 @@ class Services:
 
     def _token(self) -> dict[str, Any]:
         catalog = [
-            {"type": kind, "name": kind, "id": kind, "endpoints": [self._endpoint(path)]}
-            for kind, path in _CATALOG.items()
+            {"type": kind, "name": kind, "id": kind, "endpoints": [self._endpoint(url)]}
+            for kind, url in self.catalog.items()
         ]
         return {
             "token": {
@@ -171,13 +182,13 @@ class Services:
             }
         }
 
-    def _endpoint(self, path: str) -> dict[str, str]:
+    def _endpoint(self, url: str) -> dict[str, str]:
         return {
-            "id": path,
+            "id": url,
             "interface": "public",
             "region": self.region,
             "region_id": self.region,
-            "url": self.url + path,
+            "url": url,
         }
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import datetime
+import ipaddress
 import pathlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from sriov_provider.cloud import COMPUTE, DEFAULT_TIMEOUT, NETWORK, Cloud
 from sriov_provider.compute.nova import NovaCompute
@@ -202,3 +207,37 @@ def test_timeouts_and_trust(services: Services, tmp_path: pathlib.Path) -> None:
     )
     assert network.verify is False
     assert Cloud(services.conf(tmp_path)).proxy(NETWORK).session.timeout == DEFAULT_TIMEOUT
+
+
+def self_signed(path: pathlib.Path) -> str:
+    """A file with a key and its certificate for 127.0.0.1, that only trust in itself makes good."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, path.stem)])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    plain = serialization.NoEncryption()
+    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
+    path.write_bytes(secret + certificate.public_bytes(pem))
+    return str(path)
+
+
+def test_nova_may_have_another_ca_than_keystone(tmp_path: pathlib.Path) -> None:
+    one, two = self_signed(tmp_path / "keystone.pem"), self_signed(tmp_path / "nova.pem")
+    with Services(certificate=one) as keystone, Services(certificate=two) as nova:
+        keystone.catalog["compute"] = f"{nova.url}/compute/v2.1"
+        nova.answer("GET", "/compute/v2.1/flavors/1", {"flavor": {"id": "1"}})
+        extra = f"cafile = {one}\n[nova]\nca_certificates_file = {two}\n"
+        NovaCompute(Cloud(keystone.conf(tmp_path, extra))).check_flavor("1")
+        assert nova.calls() == ["GET /compute/v2.1/flavors/1"]
+        only_keystone = NovaCompute(Cloud(keystone.conf(tmp_path, f"cafile = {one}\n")))
+        assert reason(only_keystone.check_flavor, "1").reason.code is Code.CLOUD_ERROR
+        assert len(nova.calls()) == 1
