@@ -85,7 +85,7 @@ def run(world: World, options: argparse.Namespace) -> int:
         print("Interrupted.", file=sys.stderr)
         code = 130
     finally:
-        keep = options.keep and code == 0
+        keep = options.keep and code != 130
         if keep:
             print(usage.write(world.settings))
         else:
