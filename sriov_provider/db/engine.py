@@ -40,14 +40,18 @@ def is_transient(error: BaseException) -> bool:
     if error.connection_invalidated:
         return True
     original: Any = error.orig
-    if hasattr(original, "sqlstate"):  # psycopg: no state at all when it could not connect
-        state = original.sqlstate
-        if state is None:
-            return isinstance(error, OperationalError)
-        return state in PG_TRANSIENT or state.startswith("08")
-    if "sqlite" in type(original).__module__:
+    library = type(original).__module__.partition(".")[0]
+    if library == "psycopg":
+        return _is_transient_psycopg(error, original.sqlstate)
+    if library == "sqlite3":
         return "locked" in str(original) or "busy" in str(original)
     return next(iter(original.args), None) in MYSQL_TRANSIENT
+
+
+def _is_transient_psycopg(error: DBAPIError, state: str | None) -> bool:
+    if state is None:  # it could not connect
+        return isinstance(error, OperationalError)
+    return state in PG_TRANSIENT or state.startswith("08")
 
 
 def create_engine(url: str, *, enforce_foreign_keys: bool = True) -> sa.Engine:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, aliased
 from sriov_provider.db import jobs, models, reasons
 from sriov_provider.db.engine import Sessions
 from sriov_provider.db.types import utcnow
-from sriov_provider.records import Job, JobState, ReasonRecord
+from sriov_provider.records import Job, JobState, ObjectType, ReasonRecord
 
 Statuses = Mapping[str, list[dict[str, Any]]]
 CANDIDATES = 16
@@ -48,7 +48,8 @@ def record_outcome(
 ) -> bool:
     """End a job: its state, its statuses for Octavia and its reasons in one transaction.
 
-    A job that is DONE makes the earlier reasons of the objects it is about obsolete.
+    A job that is DONE makes the earlier reasons of its objects obsolete, but for those that it
+    reports in ERROR.
 
     :param statuses: empty when Octavia is not to be told anything (a rolled back API call)
     :returns: False when this attempt's outcome had been recorded before; nothing is written then
@@ -57,16 +58,24 @@ def record_outcome(
     if not jobs.finish(session, job, state, now):
         return False
     if state is JobState.DONE:
-        for object_type, object_id in {
-            (job.object_type, job.object_id),
-            *((ref.type, ref.id) for ref in job.objects),
-        }:
-            reasons.clear(session, object_type, object_id)
+        for object_type, object_id in _mended(job, statuses):
+            reasons.clear(session, ObjectType(object_type), object_id)
     for reason in reason_records:
         reasons.add(session, reason, now)
     if any(statuses.values()):
         put(session, job.load_balancer_id, statuses, job.id, now)
     return True
+
+
+def _mended(job: Job, statuses: Statuses) -> set[tuple[str, str]]:
+    touched = {(job.object_type.value, job.object_id)}
+    touched |= {(ref.type.value, ref.id) for ref in job.objects}
+    return touched - {
+        (kind, entry["id"])
+        for kind, entries in statuses.items()
+        for entry in entries
+        if entry.get("provisioning_status") == "ERROR"
+    }
 
 
 def put(

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import queue
+from pathlib import Path
+
+import pytest
+
+from sriov_provider.rpc import client, server
+
+
+def _config(tmp_path: Path, transport_url: str) -> list[str]:
+    path = tmp_path / "octavia.conf"
+    path.write_text(f"[DEFAULT]\ntransport_url = {transport_url}\n")
+    return [str(path)]
+
+
+def test_one_worker_hears_the_id_of_the_job(tmp_path: Path) -> None:
+    files = _config(tmp_path, "fake://")
+    heard: queue.Queue[str] = queue.Queue()
+    listener = server.build(files, "host1", heard.put)
+    listener.start()
+    try:
+        assert client.Client(files).wake("job-1") is True
+        assert heard.get(timeout=20) == "job-1"
+    finally:
+        listener.stop()
+        listener.wait()
+    assert heard.empty()
+
+
+@pytest.mark.parametrize("url", ["rabbit://u:p@127.0.0.1:1/", "nonsense://", "not a url"])
+def test_a_missing_bus_is_not_fatal(
+    tmp_path: Path, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    waker = client.Client(_config(tmp_path, url))
+    assert waker.wake("job-1") is False
+    assert "job-1" in caplog.text
+
+
+def test_missing_configuration_is_not_fatal(tmp_path: Path) -> None:
+    assert client.Client([str(tmp_path / "absent.conf")]).wake("job-1") is False
+
+
+def test_nothing_is_read_before_the_first_wake() -> None:
+    assert client.Client(["/nonexistent"])._client is None
