@@ -67,12 +67,13 @@ class Rendering(Protocol):
 class Pace:
     """All in seconds.
 
-    :ivar ready_timeout: to connect, and for the answer, while an amphora boots
+    :ivar ready_timeout: to connect, and for the answer, while an amphora boots; an emulated
+        machine may take many seconds to look up package versions
     :ivar plug_timeout: how long the guest kernel may take to show a hot-plugged device
     """
 
     ready_interval: float = 0.25
-    ready_timeout: tuple[float, float] = (2.0, 5.0)
+    ready_timeout: tuple[float, float] = (5.0, 30.0)
     plug_interval: float = 0.25
     plug_timeout: float = 60.0
 

@@ -154,9 +154,10 @@ def _listener_tls(dm: Any, source: tree.Listener) -> dict[str, Any]:
 
 
 def _tls_choices(source: tree.Listener | tree.Pool) -> dict[str, Any]:
-    # None, not an empty list, is what "not chosen" is to the templates.
+    # None, not an empty list, is what "not chosen" is to the templates. Versions without ciphers
+    # they cannot take; ciphers that are none to them become the operator's default.
     return {
-        "tls_ciphers": source.tls_ciphers,
+        "tls_ciphers": source.tls_ciphers or ("" if source.tls_versions else None),
         "tls_versions": list(source.tls_versions) or None,
         "alpn_protocols": list(source.alpn_protocols) or None,
     }

@@ -17,12 +17,14 @@ from typing import Any
 @dataclasses.dataclass
 class Answer:
     """:ivar delay: seconds before the answer
+    :ivar html: announce a text body as a page, and not as (broken) JSON
     :ivar hang_up: close the connection instead of answering
     """
 
     status: int = 202
     body: Any = dataclasses.field(default_factory=lambda: {"message": "OK"})
     delay: float = 0.0
+    html: bool = True
     hang_up: bool = False
 
 
@@ -85,7 +87,9 @@ def _handler(agent: Agent) -> type[http.server.BaseHTTPRequestHandler]:
             plain = isinstance(answer.body, str)
             content = (answer.body if plain else json.dumps(answer.body)).encode()
             self.send_response(answer.status)
-            self.send_header("Content-Type", "text/html" if plain else "application/json")
+            self.send_header(
+                "Content-Type", "text/html" if plain and answer.html else "application/json"
+            )
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)

@@ -83,6 +83,11 @@ def test_every_status_is_an_answer(start: Start, status: int, body: str) -> None
         assert Agents().request(ENDPOINT, "GET", "info") == Reply(status, None, body)
 
 
+def test_broken_json_is_an_answer_without_a_body(start: Start) -> None:
+    with start(Agent(answers={"GET /1.0/info": [Answer(200, '{"api', html=False)]})):
+        assert Agents().request(ENDPOINT, "GET", "info") == Reply(200, None, '{"api')
+
+
 @pytest.mark.parametrize(("cn", "issuer"), [(PEER, "server CA"), (AMPHORA, "other CA")])
 def test_server_that_is_not_the_amphora(start: Start, cn: str, issuer: str) -> None:
     """Another amphora's certificate is no better than a stranger's."""

@@ -73,5 +73,28 @@ def test_listener_with_sni_certificates_only_still_terminates(octavia: Config) -
     assert ours(dataclasses.replace(scenario, serving=serving)) == ours(scenario)
 
 
+@pytest.mark.parametrize("versions", [("TLSv1.2",), ("TLSv1.3",), ("TLSv1.2", "TLSv1.3")])
+@pytest.mark.parametrize("name", ["terminated", "reencryption"])
+def test_versions_without_ciphers(name: str, versions: tuple[str, ...], octavia: Config) -> None:
+    octavia.config(
+        group="api_settings",
+        default_listener_ciphers="ECDHE-A:TLS_AES_128_CCM_SHA256",
+        default_pool_ciphers="ECDHE-A:TLS_AES_128_CCM_SHA256",
+        tls1_3_supported_ciphers="TLS_AES_128_CCM_SHA256",
+    )
+    scenario = HAPROXY[name]()
+    lb = scenario.serving.load_balancer
+    bare = {"tls_ciphers": None, "tls_versions": versions}
+    lb = dataclasses.replace(
+        lb,
+        listeners=tuple(dataclasses.replace(x, **bare) for x in lb.listeners),
+        pools=tuple(dataclasses.replace(x, **bare) for x in lb.pools),
+    )
+    serving = dataclasses.replace(scenario.serving, load_balancer=lb)
+    text = ours(dataclasses.replace(scenario, serving=serving))
+    assert (" ciphers ECDHE-A" in text) == ("TLSv1.2" in versions)
+    assert (" ciphersuites TLS_AES_128_CCM_SHA256" in text) == ("TLSv1.3" in versions)
+
+
 def test_rendering_holds_no_key(octavia: Config) -> None:
     assert "KEY" not in ours(tls_scenarios.terminated()) + ours(tls_scenarios.reencryption())
