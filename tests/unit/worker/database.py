@@ -1,0 +1,48 @@
+"""The provider's database as a worker sees it that may die at any moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+from sriov_provider.db.engine import Sessions
+from tests.fakes.errors import Killed
+
+T = TypeVar("T")
+
+
+class MortalSessions(Sessions):
+    """:ivar dead: the worker is gone; nothing is read or written any more"""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.dead = False
+
+    @property
+    def engine(self) -> sa.Engine:
+        fresh = self._engine is None
+        engine = super().engine
+        if fresh:
+            event.listen(engine, "connect", _hasten)
+        return engine
+
+    def run(self, work: Callable[[Session], T]) -> T:
+        self._check()
+        return super().run(work)
+
+    def read(self, work: Callable[[Session], T]) -> T:
+        self._check()
+        return super().read(work)
+
+    def _check(self) -> None:
+        if self.dead:
+            raise Killed
+
+
+def _hasten(connection: Any, _record: Any) -> None:
+    """No test pulls the plug of the machine."""
+    connection.execute("PRAGMA synchronous=OFF")
