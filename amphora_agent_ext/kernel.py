@@ -9,7 +9,7 @@ from typing import Any
 import nftables
 
 from amphora_agent_ext import namespace
-from amphora_agent_ext.errors import FirewallError
+from amphora_agent_ext.errors import FirewallError, NamespaceError
 from amphora_agent_ext.render import TABLE, Mark
 from amphora_agent_ext.totals import Count, Totals
 
@@ -30,9 +30,9 @@ def mark(name: str) -> Mark | None:
         # Terse: without the elements of sets, so the cost does not grow with the document.
         listing = namespace.inside(name, lambda: _run(f"list table inet {TABLE}", terse=True))
     except FirewallError as error:
-        if _ABSENT in error.details:
-            return None
-        raise
+        if isinstance(error, NamespaceError) or _ABSENT not in error.details:
+            raise
+        return None
     return Mark.find(listing)
 
 

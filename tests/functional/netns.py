@@ -19,19 +19,19 @@ T = TypeVar("T")
 
 # The observer tells by this mark (IP id, IPv6 flow label) which packets a test has sent.
 MARK = 0xBEEF
-_OBSERVER = f"""
-table inet observer {{
+_OBSERVER = """
+table inet observer_{hook} {{
   counter arrived {{ }}
   counter passed {{ }}
   chain early {{
-    type filter hook prerouting priority -310;
-    ip id {MARK} counter name arrived
-    ip6 flowlabel {MARK} counter name arrived
+    type filter hook {hook} priority {early};
+    ip id {mark} counter name arrived
+    ip6 flowlabel {mark} counter name arrived
   }}
   chain late {{
-    type filter hook prerouting priority -290;
-    ip id {MARK} counter name passed
-    ip6 flowlabel {MARK} counter name passed
+    type filter hook {hook} priority {late};
+    ip id {mark} counter name passed
+    ip6 flowlabel {mark} counter name passed
   }}
 }}
 """
@@ -75,21 +75,27 @@ class Namespace:
 
 
 class Observer:
-    """Sees each marked packet before and after the table under test, at prerouting.
+    """Sees each marked packet before and after a chain of the table under test.
 
     :param nft: runs nft with these arguments (and standard input) where the table is
+    :param hook: of the chain
+    :param priority: of the chain; the default is the number behind the name ``raw``
     """
 
-    def __init__(self, nft: Callable[..., str]) -> None:
+    def __init__(
+        self, nft: Callable[..., str], hook: str = "prerouting", priority: int = -300
+    ) -> None:
         self._nft = nft
-        nft("-f", "-", stdin=_OBSERVER)
+        self._table = ("table", "inet", f"observer_{hook}")
+        early, late = priority - 10, priority + 10
+        nft("-f", "-", stdin=_OBSERVER.format(hook=hook, early=early, late=late, mark=MARK))
 
     def passes(self, wire: socket.socket, frame: bytes) -> bool:
         """Send one frame on ``wire``; True when the table under test let it through.
 
         Fails when the packet does not even arrive: then the test has proven nothing.
         """
-        self._nft("reset", "counters", "table", "inet", "observer")
+        self._nft("reset", "counters", *self._table)
         wire.send(frame)
         deadline = time.monotonic() + 5
         while (seen := self.read())["arrived"] == 0:
@@ -100,7 +106,7 @@ class Observer:
 
     def read(self) -> dict[str, int]:
         """Packets that ``arrived`` and that ``passed``."""
-        told = self._nft("-j", "list", "counters", "table", "inet", "observer")
+        told = self._nft("-j", "list", "counters", *self._table)
         items = json.loads(told)["nftables"]
         return {i["counter"]["name"]: i["counter"]["packets"] for i in items if "counter" in i}
 

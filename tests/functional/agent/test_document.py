@@ -1,0 +1,179 @@
+"""The calls: what is refused, what is written, and what survives."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amphora_agent_ext import model, render, schema
+from amphora_agent_ext.apply import Firewall
+from tests.functional import netns
+from tests.functional.agent.conftest import BASE4, MACS, SERVER4, VIP4, Amphora, document
+from tests.functional.agent.packets import frame, tcp
+
+pytestmark = pytest.mark.root
+
+SYN = frame("eth1", tcp(SERVER4, VIP4, 40000, 80))
+REFUSED = frame("eth1", tcp(SERVER4, VIP4, 40000, 443))
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({"version": 2, "interfaces": []}, "version"),
+        ({"version": 1}, ""),
+        ([], ""),
+        (document(listeners=[{"id": "x", "protocol": "tcp", "port": 0}]), "listeners/0/port"),
+        (document(peers=["198.18.16.10", "nowhere"]), "peers/1"),
+    ],
+)
+def test_a_wrong_document_changes_nothing(ready: Amphora, body: Any, path: str) -> None:
+    before, kept = ready.ruleset(), ready.firewall.state.read_text()
+    answer = ready.post(body)
+    assert answer.status_code == 400
+    assert answer.json["path"] == path
+    assert answer.json["message"] and answer.json["details"]
+    assert (ready.ruleset(), ready.firewall.state.read_text()) == (before, kept)
+    assert ready.passes("eth1", SYN)
+
+
+def test_a_body_that_is_not_json(ready: Amphora) -> None:
+    answer = ready.client.post("/1.0/security-group", data="{", content_type="application/json")
+    assert (answer.status_code, answer.json["path"]) == (400, "")
+
+
+def test_a_document_the_kernel_refuses_changes_nothing(
+    ready: Amphora, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, kept = ready.ruleset(), ready.firewall.state.read_text()
+    with monkeypatch.context() as patch:
+        patch.setattr(render, "transaction", lambda text: text + "no such statement\n")
+        answer = ready.post(document(echo=True))
+    assert answer.status_code == 500
+    assert "syntax error" in answer.json["details"]
+    assert (ready.ruleset(), ready.firewall.state.read_text()) == (before, kept)
+
+
+def test_the_digest_is_that_of_the_normalised_document(ready: Amphora) -> None:
+    expected = model.digest(schema.parse(document()))
+    assert ready.get()["digest"] == expected
+    body = document(listeners=list(reversed(document()["listeners"])))
+    assert ready.post(body).json["digest"] == expected
+    assert ready.post(document(echo=True)).json["digest"] != expected
+
+
+def test_the_same_document_writes_nothing_unless_the_table_is_gone(ready: Amphora) -> None:
+    first = handle(ready)
+    assert ready.post(document()).status_code == 200
+    assert handle(ready) == first
+    ready.space.nft("delete", "table", "inet", "amphora_sriov")
+    assert ready.client.get("/1.0/security-group").status_code == 500
+    assert ready.post(document()).status_code == 200
+    assert handle(ready) != first
+    assert not ready.passes("eth1", REFUSED)
+
+
+def test_interfaces_are_told_by_name(ready: Amphora) -> None:
+    named = {MACS[name]: name for name in ("eth1", "eth2", "eth3", "eth5")}
+    assert ready.get()["interfaces"] == named
+
+
+def test_the_stock_agents_table_is_removed(ready: Amphora) -> None:
+    stock = (
+        "table inet amphora_table { chain c { type filter hook input priority 0; policy drop; }; }"
+    )
+    ready.space.nft(stock)
+    assert ready.post(document(echo=True)).status_code == 200
+    assert "amphora_table" not in ready.ruleset()
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_no_connection_is_tracked(amphora: Amphora, protocol: str) -> None:
+    listeners = [{"id": "l", "protocol": protocol, "port": 80, "allowed_cidrs": []}]
+    assert amphora.post(document(listeners=listeners)).status_code == 200
+    amphora.passes("eth1", SYN)
+    assert not re.search(r"\bct\b", amphora.ruleset())
+    count = "/proc/sys/net/netfilter/nf_conntrack_count"
+    assert netns.run("ip", "netns", "exec", amphora.space.name, "cat", count).strip() == "0"
+
+
+def test_with_lvs_tcp_stays_out_of_connection_tracking(amphora: Amphora) -> None:
+    """LVS needs a NAT table, which tracks; here one that tracks all it can."""
+    tracking = (
+        "table inet nat { chain c { type filter hook prerouting priority 0; ct state new; }; }"
+    )
+    amphora.space.nft(tracking)
+    count = "/proc/sys/net/netfilter/nf_conntrack_count"
+
+    def tracked() -> int:
+        return int(netns.run("ip", "netns", "exec", amphora.space.name, "cat", count))
+
+    amphora.space.ip("addr", "add", f"{VIP4}/20", "dev", "eth1")
+    amphora.space.ip("route", "add", "198.18.32.0/20", "dev", "eth1")
+    server = amphora.space.socket(socket.AF_INET, socket.SOCK_STREAM)
+    server.bind((VIP4, 80))
+    server.listen()
+    tcp_only = [{"id": "t", "protocol": "tcp", "port": 80}]
+    try:
+        assert amphora.post(document(listeners=tcp_only)).status_code == 200
+        amphora.passes("eth1", SYN)
+        assert tracked() > 0
+        both = [*tcp_only, {"id": "u", "protocol": "udp", "port": 80}]
+        assert amphora.post(document(listeners=both)).status_code == 200
+        before = tracked()
+        amphora.passes("eth1", frame("eth1", tcp(SERVER4, VIP4, 40001, 80)))
+        assert tracked() == before
+    finally:
+        server.close()
+        amphora.space.nft("delete", "table", "inet", "nat")
+        amphora.space.ip("addr", "del", f"{VIP4}/20", "dev", "eth1")
+
+
+def test_the_kept_document_is_private(ready: Amphora) -> None:
+    kept = ready.firewall.state
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert schema.parse(json.loads(kept.read_text())) == schema.parse(document())
+    assert [p.name for p in kept.parent.iterdir() if p.name.startswith(".")] == []
+
+
+def test_rules_are_back_before_the_interface(ready: Amphora, tmp_path: Path) -> None:
+    """A reboot: a new namespace, no interface yet, only what is on disk."""
+    (tmp_path / "plugged").write_text(f"{MACS['eth1']} eth1\n")
+    with netns.namespace("boot") as space, netns.namespace("world") as world:
+        firewall = Firewall(space.name, ready.firewall.state, tmp_path / "plugged")
+        firewall.restore()
+        observer = netns.Observer(space.nft)
+        assert firewall.read().interfaces[MACS["eth1"]] is None
+        netns.join(space, "eth1", MACS["eth1"], world, "eth1")
+        with netns.tap(world, "eth1") as wire:
+            assert observer.passes(wire, SYN)
+            assert not observer.passes(wire, REFUSED)
+            other = frame("eth1", tcp(SERVER4, BASE4, 40000, 80))
+            assert not observer.passes(wire, other)
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"version": 7}', "\udcff"])
+def test_a_broken_file_closes_the_amphora(ready: Amphora, content: str) -> None:
+    ready.firewall.state.write_text(content, errors="surrogateescape")
+    ready.firewall.restore()
+    assert ready.get()["digest"] == ""
+    assert not ready.passes("eth1", SYN)
+    assert ready.post(document()).status_code == 200
+    assert ready.passes("eth1", SYN)
+
+
+def test_a_namespace_that_cannot_be_entered(tmp_path: Path) -> None:
+    firewall = Firewall("no-such-namespace", tmp_path / "state.json")
+    with pytest.raises(Exception, match="no-such-namespace cannot be entered"):
+        firewall.read()
+
+
+def handle(amphora: Amphora) -> int:
+    """Changes whenever the table is replaced."""
+    told = json.loads(amphora.space.nft("-j", "list", "table", "inet", "amphora_sriov"))
+    return next(int(i["table"]["handle"]) for i in told["nftables"] if "table" in i)
