@@ -8,7 +8,6 @@ from sriov_provider.errors import Code, ProviderError
 
 _USER = {
     Code.BINDING_FAILED: "A network port could not be connected to the load balancer's instance.",
-    Code.BOOT_FAILED: "The load balancer's instance could not be started.",
     Code.CLOUD_ERROR: "The cloud could not carry out a step; it is tried again where that helps.",
     Code.CONFIGURATION: "The load balancer service is not configured correctly.",
     Code.NOT_FOUND: "Something the load balancer needs does not exist any more.",
@@ -16,7 +15,6 @@ _USER = {
     Code.NO_VF: "No SR-IOV Virtual Function is free for this load balancer.",
     Code.PORT_BUSY: "A network port is in use by something else.",
     Code.QUOTA: "A quota of the load balancer service is exhausted.",
-    Code.TIMEOUT: "The cloud did not answer in time.",
 }
 
 
