@@ -48,12 +48,6 @@ def forget(session: Session, ids: Collection[str]) -> None:
         session.execute(sa.delete(models.Child).where(models.Child.id.in_(list(ids))))
 
 
-def forget_load_balancer(session: Session, load_balancer_id: str) -> None:
-    """Delete all rows of a load balancer; for the worker, once it is gone."""
-    query = sa.delete(models.Child).where(models.Child.load_balancer_id == load_balancer_id)
-    session.execute(query)
-
-
 def _record(row: models.Child) -> ChildRecord:
     return ChildRecord(
         id=row.id,

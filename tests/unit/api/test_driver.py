@@ -429,3 +429,11 @@ def test_metadata(world: World) -> None:
     assert "compute_zone" in world.driver.get_supported_availability_zone_metadata()
     world.driver.validate_flavor({"sriov_vip": True})
     world.driver.validate_availability_zone({"compute_zone": "z"})
+
+
+def test_only_parents_and_members_are_remembered(lb: World) -> None:
+    lb.driver.health_monitor_create(dm.HealthMonitor(healthmonitor_id="hm", pool_id="http-pool"))
+    lb.driver.l7rule_create(dm.L7Rule(l7rule_id="rule", l7policy_id="policy"))
+    assert lb.children("hm", "rule") == [None, None]
+    assert None not in lb.children("http", "http-pool", "m1", "policy")
+    assert lb.children("udp-pool")[0].protocol == "UDP"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -78,3 +79,39 @@ def test_narrowed_cidrs_close_first() -> None:
     assert closing(wide, narrow) == closing(narrow, wide) == narrow
     assert closing(_doc(), narrow) == narrow
     assert closing(_doc("192.0.2.0/24"), narrow)["listeners"] == []
+
+
+def test_every_part_is_met() -> None:
+    member = {"address": "192.0.2.1", "protocol": "tcp", "port": 80}
+    old = deny_all() | {
+        "members": [member, member | {"port": 81}],
+        "ping": ["192.0.2.1", "192.0.2.2"],
+        "peers": ["192.0.2.10", "192.0.2.11"],
+        "peer_port": 1025,
+        "echo": True,
+    }
+    new = deny_all() | {
+        "members": [member | {"port": 82}, member],
+        "ping": ["192.0.2.2", "192.0.2.3"],
+        "peers": ["192.0.2.11", "192.0.2.12"],
+        "peer_port": 1025,
+        "echo": True,
+    }
+    assert closing(old, new) == deny_all() | {
+        "members": [member],
+        "ping": ["192.0.2.2"],
+        "peers": ["192.0.2.11"],
+        "peer_port": 1025,
+        "echo": True,
+    }
+    assert closing(old, new | {"peer_port": 1026})["peer_port"] is None
+    assert closing(old, new | {"peers": ["192.0.2.12"]})["peer_port"] is None
+    assert closing(old, new | {"echo": False})["echo"] is False
+    assert closing(old | {"echo": False}, new)["echo"] is False
+
+
+@pytest.mark.parametrize("flag", ["dhcp", "slaac"])
+def test_dhcp_and_slaac_need_both(flag: str) -> None:
+    on, off = _with_interface("amphora", **{flag: True}), _with_interface("amphora")
+    assert closing(on, on) == on
+    assert closing(on, off) == closing(off, on) == off
