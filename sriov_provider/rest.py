@@ -79,14 +79,21 @@ class Rest:
         json: Mapping[str, Any] | None = None,
         params: Mapping[str, Any] | None = None,
         accept: tuple[int, ...] = (),
+        secret: bool = False,
     ) -> Answer:
         """One request.
 
         :param accept: statuses above 399 that the caller wants to see itself
+        :param secret: keep the request out of the debug log, which shows bodies
         :raises ProviderError: every other refusal, and no answer at all
         """
         what = f"{self._service}: {method} {path}"
-        response = _guarded(what, lambda: self._send(method, path, json, params))
+        options: dict[str, Any] = {"params": dict(params or {})}
+        if json is not None:
+            options["json"] = json
+        if secret:
+            options["log"] = False
+        response = _guarded(what, lambda: self._send(method, path, options))
         answer = _answer(response)
         if answer.refusal and answer.status not in accept:
             raise self.error(answer, method, path)
@@ -97,17 +104,8 @@ class Rest:
         assert answer.refusal is not None, "only a refusal is an error"
         return cloud_errors.from_refusal(f"{self._service}: {method} {path}", answer.refusal)
 
-    def _send(
-        self,
-        method: str,
-        path: str,
-        json: Mapping[str, Any] | None,
-        params: Mapping[str, Any] | None,
-    ) -> Any:
-        options = {"json": json} if json is not None else {}
-        return self._cloud.proxy(self._service).request(
-            path, method, params=dict(params or {}), **options
-        )
+    def _send(self, method: str, path: str, options: Mapping[str, Any]) -> Any:
+        return self._cloud.proxy(self._service).request(path, method, **options)
 
 
 def _guarded(what: str, send: Callable[[], Any]) -> Any:

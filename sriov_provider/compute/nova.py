@@ -60,7 +60,7 @@ class NovaCompute:
         self._nova.delete(f"/os-server-groups/{group_id}")
 
     def create_server(self, spec: ServerSpec) -> Server:
-        answer = self._nova.call("POST", "/servers", json=_request(spec))
+        answer = self._nova.call("POST", "/servers", json=_request(spec), secret=True)
         return Server(answer.body["server"]["id"], spec.name, "BUILD")
 
     def find_server(self, name: str) -> Server | None:

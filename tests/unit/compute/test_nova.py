@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 from typing import Any
 
 import pytest
@@ -80,6 +81,20 @@ def test_create_sends_the_whole_amphora(services: Services, nova: NovaCompute) -
         "POST /identity/v3/auth/tokens",
         f"GET {NOVA}",
     ]
+
+
+def test_injected_files_stay_out_of_the_debug_log(
+    services: Services, nova: NovaCompute, caplog: pytest.LogCaptureFixture
+) -> None:
+    services.answer("POST", f"{NOVA}/servers", {"server": {"id": "server-1"}}, 202)
+    services.answer("GET", f"{NOVA}/servers/server-1", {"server": SHOWN})
+    secret = "-----BEGIN PRIVATE KEY-----"
+    with caplog.at_level(logging.DEBUG):
+        nova.create_server(ServerSpec("a", "1", "i", ("mgmt",), files={"/key.pem": secret}))
+        nova.get_server("server-1")
+    assert "servers/server-1" in caplog.text  # the log does show requests
+    assert secret not in caplog.text
+    assert base64.b64encode(secret.encode()).decode() not in caplog.text
 
 
 def test_create_without_options(services: Services, nova: NovaCompute) -> None:
