@@ -36,6 +36,5 @@ def build(config_files: Sequence[str], host: str, on_wake: OnWake) -> Any:
         transport.connect(config_files),
         transport.target(server=host),
         [Endpoint(on_wake)],
-        executor="threading",
         access_policy=dispatcher.DefaultRPCAccessPolicy,
     )
