@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from amphora_agent_ext import kernel, render, schema
 from amphora_agent_ext.totals import Count, Totals
 from tests.functional import netns
-from tests.functional.agent.strategies import documents
+from tests.unit.amphora_agent_ext.strategies import documents
 
 pytestmark = pytest.mark.root
 
