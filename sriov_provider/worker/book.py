@@ -6,7 +6,9 @@ point leaves behind what the next plan needs.
 
 from __future__ import annotations
 
+import dataclasses
 import threading
+from typing import Any
 
 from sriov_provider.db import inventory as db
 from sriov_provider.db.engine import Sessions
@@ -60,6 +62,14 @@ class Book:
         self._sessions.run(lambda session: db.save_amphora(session, record))
         with self._lock:
             self._amphorae[record.id] = record
+        return record
+
+    def change_amphora(self, amphora_id: str, **changes: Any) -> AmphoraRecord:
+        """Change these fields only: parallel tasks each know a part of one amphora."""
+        with self._lock:
+            record = dataclasses.replace(self._amphorae[amphora_id], **changes)
+            self._sessions.run(lambda session: db.save_amphora(session, record))
+            self._amphorae[amphora_id] = record
         return record
 
     def save_port(self, record: PortRecord) -> PortRecord:

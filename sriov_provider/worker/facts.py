@@ -16,6 +16,8 @@ def gather(
     inventory: Inventory,
     network: NetworkClient,
     settings: config.Amphora,
+    *,
+    last_attempt: bool = False,
 ) -> Facts:
     """Reads only subnets that no record tells the network of: none on an attached network.
 
@@ -29,7 +31,11 @@ def gather(
         for member in lb.members():
             if member.subnet_id and member.subnet_id not in known:
                 known[member.subnet_id] = _network_of(member.subnet_id, network)
-    return Facts(settings=settings, networks=known, new_id=lambda: str(uuid.uuid4()))
+    return Facts(settings=settings, networks=known, new_id=_new_id, last_attempt=last_attempt)
+
+
+def _new_id() -> str:
+    return str(uuid.uuid4())
 
 
 def _network_of(subnet_id: str, network: NetworkClient) -> str | Reason:

@@ -37,10 +37,12 @@ def succeeded(
     :param failed: why some of them are left out, by id
     """
     keys = {(ObjectType.MEMBER, member): reason for member, reason in failed.items()}
+    # Reasons of what the job is about are forgotten with its success.
+    known = {m: r for m, r in inventory.reasons.items() if m not in {ref.id for ref in job.objects}}
     news = [
         reasons.record(ObjectType.MEMBER, member, job.load_balancer_id, reason, job.id)
         for member, reason in failed.items()
-        if inventory.reasons.get(member) != reason
+        if known.get(member) != reason
     ]
     statuses = mapping.statuses(job, lb, keys)
     if not outbox.record_outcome(session, job, JobState.DONE, statuses, news):
@@ -71,7 +73,10 @@ def _removed(job: Job) -> bool:
 
 
 def _gone(job: Job, lb: tree.LoadBalancer | None) -> set[str]:
-    """What the job deleted, with the members of a deleted pool."""
+    """What the job deleted, with what was below it."""
     gone = {ref.id for ref in job.objects if ref.action is Action.DELETE}
-    members = lb.members() if lb else ()
-    return gone | {member.id for member in members if member.pool_id in gone}
+    below = {m.id for m in lb.members() if m.pool_id in gone} if lb else set()
+    for listener in lb.listeners if lb else ():
+        if listener.id in gone:
+            below.update(policy.id for policy in listener.l7policies)
+    return gone | below

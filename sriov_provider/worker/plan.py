@@ -23,6 +23,7 @@ from sriov_provider.records import (
 from sriov_provider.worker import desired, plan_amphora, plan_members
 from sriov_provider.worker.plan_model import Facts, Plan, ReleaseWhen
 
+SINGLE = "SINGLE"
 STANDALONE = "STANDALONE"
 
 
@@ -64,10 +65,11 @@ def make(job: Job, lb: tree.LoadBalancer | None, inventory: Inventory, facts: Fa
         release_amphorae=released,
         release_when=_release_when(lb),
         release_ports=plan_amphora.surplus_ports(kept, serve, networks, inventory),
-        members=plan_members.member_rows(wanted, failed, networks),
+        members=plan_members.member_rows(wanted, failed, networks, facts),
         failed=failed,
         configure=_needs_configure(job, serve),
-        adopt=job.attempt > 1,
+        retry_members=job.action is not Action.FAILOVER and not facts.last_attempt,
+        adopt=job.attempt > 1 or _half_done(kept, inventory),
         vip_qos=_qos_change(job, lb),
     )
 
@@ -109,12 +111,22 @@ def _split_amphorae(
             built_by=job.id,
         )
         usable = (new,)
+    if topology == SINGLE:
+        # Two are there when a failover ended between building one and releasing the other.
+        usable = tuple(sorted(usable, key=lambda a: a.state is not AmphoraState.READY))
+        usable, released = usable[:1], released + usable[1:]
     return usable, released
+
+
+def _half_done(kept: tuple[AmphoraRecord, ...], inventory: Inventory) -> bool:
+    """An intent on record that the cloud may have carried out without our knowing."""
+    ids = {a.id for a in kept if a in inventory.amphorae and not a.compute_id}
+    return bool(ids) or any(p.neutron_id is None for p in inventory.ports)
 
 
 def _anti_affinity(lb: tree.LoadBalancer, topology: str, facts: Facts) -> str | None:
     """A server group makes sense only for a pair."""
-    if topology == "SINGLE":
+    if topology == SINGLE:
         return None
     asked: Any = lb.flavor.get("anti_affinity")
     names = {"strict": "anti-affinity", "soft": "soft-anti-affinity", "off": None}

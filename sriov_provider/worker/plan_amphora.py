@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 from sriov_provider import tree
 from sriov_provider.records import (
@@ -29,30 +31,36 @@ def amphora(
     facts: Facts,
     topology: str,
 ) -> AmphoraPlan:
-    ours = {p.network_id: p for p in inventory.ports if p.amphora_id == record.id and alive(p)}
     ready = record.state is AmphoraState.READY
+    ours = {
+        # A server that is not ready may be another one than its ports were attached to.
+        p.network_id: p if ready else dataclasses.replace(p, state=PortState.WANTED)
+        for p in inventory.ports
+        if p.amphora_id == record.id and alive(p)
+    }
     vip = ours.get(lb.vip_network_id)
-    vip_subnets, vip_members = _on_vip_network(lb, networks)
-    has = {subnet for subnet, _ in vip.addresses} if vip and ready else {lb.vip_subnet_id}
+    has = {subnet for subnet, _ in vip.addresses} if vip and ready else set()
+    vip_subnets, vip_members = _on_vip_network(lb, networks, has)
     return AmphoraPlan(
         record=record,
         management_network=_management_networks(lb, facts)[0],
         boot=None if ready else _boot(record, lb, facts, topology),
         vip_port=None if ready else _vip_port(record, lb, vip, facts),
         member_ports=_member_ports(record, lb, networks, ours, facts),
-        vip_subnets=tuple(s for s in vip_subnets if s not in has),
+        vip_subnets=vip_subnets,
         vip_members=vip_members,
     )
 
 
 def _on_vip_network(
-    lb: tree.LoadBalancer, networks: Mapping[str, str]
+    lb: tree.LoadBalancer, networks: Mapping[str, str], has: AbstractSet[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Subnets and ids of the members on the VIP's own network."""
-    vips = {lb.vip_subnet_id, *(v.subnet_id for v in lb.additional_vips)}
+    """Subnets of the VIP's own network that its port needs an address from, and their members."""
+    known = has | {lb.vip_subnet_id, *(v.subnet_id for v in lb.additional_vips)}
     here = [m for m in lb.members() if networks.get(m.id) == lb.vip_network_id]
-    subnets = {m.subnet_id for m in here if m.subnet_id and m.subnet_id not in vips}
-    return tuple(sorted(subnets)), tuple(m.id for m in here)
+    new = [m for m in here if m.subnet_id and m.subnet_id not in known]
+    subnets = dict.fromkeys(m.subnet_id for m in new if m.subnet_id)
+    return tuple(sorted(subnets)), tuple(m.id for m in new)
 
 
 def _management_networks(lb: tree.LoadBalancer, facts: Facts) -> tuple[str, ...]:
@@ -87,6 +95,13 @@ def server_name(amphora_id: str, random_length: int = 0) -> str:
     return f"amphora-{amphora_id}"
 
 
+def port_name(record: PortRecord) -> str:
+    """Deterministic, as :func:`server_name`; one amphora has one port on a network."""
+    if record.role is PortRole.VIP:
+        return f"octavia-lb-vrrp-{record.amphora_id}"
+    return f"octavia-lb-member-{record.amphora_id}-{record.network_id}"
+
+
 def _vip_port(
     record: AmphoraRecord, lb: tree.LoadBalancer, existing: PortRecord | None, facts: Facts
 ) -> PortPlan:
@@ -100,7 +115,6 @@ def _vip_port(
     )
     return PortPlan(
         record=port,
-        name=f"octavia-lb-vrrp-{record.id}",
         subnet_ids=tuple(
             dict.fromkeys((lb.vip_subnet_id, *(v.subnet_id for v in lb.additional_vips)))
         ),
@@ -129,6 +143,7 @@ def _member_ports(
             has = {subnet for subnet, _ in existing.addresses}
             if has.issuperset(subnets):
                 continue
+            members = [m for m in members if m.subnet_id not in has]
         port = existing or PortRecord(
             id=facts.new_id(),
             load_balancer_id=lb.id,
@@ -140,7 +155,6 @@ def _member_ports(
         plans.append(
             PortPlan(
                 record=port,
-                name=f"octavia-lb-member-{record.id}-{network[:8]}",
                 subnet_ids=subnets,
                 members=tuple(m.id for m in members),
             )
@@ -154,13 +168,17 @@ def surplus_ports(
     networks: Mapping[str, str],
     inventory: Inventory,
 ) -> tuple[PortRecord, ...]:
-    """Member ports of amphorae that stay, on networks no served member needs."""
+    """Member ports of amphorae that stay, on networks no served member needs, and what an
+    interrupted run left of amphorae that are gone."""
     needed = {networks[m.id] for m in lb.members() if m.id in networks}
-    ids = {a.id for a in kept}
+    ids, known = {a.id for a in kept}, {a.id for a in inventory.amphorae}
     return tuple(
         p
         for p in inventory.ports
-        if p.amphora_id in ids
-        and p.role is PortRole.MEMBER
-        and (p.network_id not in needed or not alive(p))
+        if p.amphora_id not in known
+        or (
+            p.amphora_id in ids
+            and p.role is PortRole.MEMBER
+            and (p.network_id not in needed or not alive(p))
+        )
     )

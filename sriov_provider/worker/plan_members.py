@@ -21,7 +21,7 @@ def sort_members(
     if not gone:
         live = [p for p in inventory.ports if p.role is PortRole.MEMBER and alive(p)]
         attached.update({p.network_id: p.vnic_type for p in live})
-    failed: dict[str, Reason] = {}
+    failed = _kept_out(job, lb, inventory)
     networks: dict[str, str] = {}
     # A member that is already served is not turned out by one that comes later in the tree.
     served = {m.id for m in inventory.members if not m.failed}
@@ -29,6 +29,8 @@ def sort_members(
         ((p, m) for p in lb.pools for m in p.members), key=lambda pair: pair[1].id not in served
     )
     for pool, member in ordered:
+        if member.id in failed:
+            continue
         reason = desired.lvs_family_problem(member, pool, lb.vip_addresses())
         network = facts.networks.get(member.subnet_id or "")
         if reason is None and isinstance(network, Reason):
@@ -42,23 +44,27 @@ def sort_members(
                 networks[member.id] = network
         if reason is not None:
             failed[member.id] = reason
-    _keep_failed(job, inventory, failed)
     return failed, networks
 
 
-def _keep_failed(job: Job, inventory: Inventory, failed: dict[str, Reason]) -> None:
+def _kept_out(job: Job, lb: tree.LoadBalancer, inventory: Inventory) -> dict[str, Reason]:
     """A member that failed for want of a port stays out until somebody changes it."""
     retried = desired.retried_members(job)
-    for member in inventory.members:
-        if member.failed and retried is not None and member.id not in retried:
-            reason = inventory.reasons.get(member.id)
-            if reason is not None:
-                failed.setdefault(member.id, reason)
+    if retried is None:
+        return {}
+    there = {m.id for m in lb.members()} - set(retried)
+    out = (m.id for m in inventory.members if m.failed and m.id in there)
+    return {m: inventory.reasons[m] for m in out if m in inventory.reasons}
 
 
 def member_rows(
-    lb: tree.LoadBalancer, failed: Mapping[str, Reason], networks: Mapping[str, str]
+    lb: tree.LoadBalancer,
+    failed: Mapping[str, Reason],
+    networks: Mapping[str, str],
+    facts: Facts,
 ) -> tuple[MemberRecord, ...]:
+    """What is kept of all members; the network of one that failed too, if it has one."""
+    known = {s: n for s, n in facts.networks.items() if isinstance(n, str)}
     return tuple(
         MemberRecord(
             id=m.id,
@@ -67,7 +73,7 @@ def member_rows(
             address=m.address,
             subnet_id=m.subnet_id,
             vnic_type=desired.member_kind(m, lb.flavor),
-            network_id=networks.get(m.id),
+            network_id=networks.get(m.id) or known.get(m.subnet_id or ""),
             failed=m.id in failed,
         )
         for m in lb.members()

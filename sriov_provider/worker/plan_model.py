@@ -38,11 +38,10 @@ class PortPlan:
     """One interface of one amphora.
 
     :ivar record: the row as it shall be written before Neutron is asked
-    :ivar members: members that need it; they fail when it cannot be had
+    :ivar members: members that need what is new about it; they fail when it cannot be had
     """
 
     record: PortRecord
-    name: str
     subnet_ids: tuple[str, ...]
     allowed_addresses: tuple[str, ...] = ()
     qos_policy_id: str | None = None
@@ -57,6 +56,7 @@ class AmphoraPlan:
     :ivar vip_port: None when it is plugged already
     :ivar member_ports: member interfaces to plug or to give further addresses
     :ivar vip_subnets: further subnets of the VIP's own network that members are on
+    :ivar vip_members: the members there; they fail when the VIP port gets no address there
     """
 
     record: AmphoraRecord
@@ -75,6 +75,7 @@ class Plan:
     :ivar serve: the tree to be served at the end; None when nothing shall be
     :ivar members: rows of all members after the job, failed ones marked
     :ivar failed: members that cannot be served, with the reason
+    :ivar retry_members: a passing failure of a member's port fails the job, to be run again
     :ivar adopt: True when an earlier run may have left something in the cloud, so look first
     :ivar vip_qos: (True, policy id or None) when the VIP's QoS policy is to be set
     :ivar remove_all: the load balancer goes, with its groups
@@ -94,6 +95,7 @@ class Plan:
     members: tuple[MemberRecord, ...] = ()
     failed: Mapping[str, Reason] = dataclasses.field(default_factory=dict)
     configure: bool = False
+    retry_members: bool = False
     adopt: bool = False
     vip_qos: tuple[bool, str | None] = (False, None)
     remove_all: bool = False
@@ -105,8 +107,10 @@ class Facts:
 
     :ivar networks: network of each member subnet, or why it could not be had
     :ivar new_id: source of new ids (a parameter, so that the plan stays pure)
+    :ivar last_attempt: the job will not be run again
     """
 
     settings: config.Amphora
     networks: Mapping[str, str | Reason]
     new_id: Callable[[], str]
+    last_attempt: bool = False

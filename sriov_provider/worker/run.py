@@ -50,9 +50,16 @@ class Run:
         with self._lock:
             return dict(self._failed)
 
-    def fail_members(self, members: tuple[str, ...], reason: Reason) -> None:
+    def fail_members(self, members: tuple[str, ...], error: ProviderError) -> None:
+        """These members cannot be served.
+
+        :raises ProviderError: the same, when the job shall rather be run again
+        """
+        passing = error.retriable and error.reason.code is not Code.NO_VF
+        if passing and self.plan.retry_members:
+            raise error
         with self._lock:
-            self._failed.update(dict.fromkeys(members, reason))
+            self._failed.update(dict.fromkeys(members, error.reason))
 
     def serve(self) -> tree.LoadBalancer:
         """The tree to serve, without members whose port could not be had."""
@@ -76,8 +83,16 @@ class Run:
             return None
         with self._lock:
             if self._found is None:
-                self._found = {p.name: p for p in self.network.ports(self.plan.owner)}
+                self._found = self._unrecorded()
             return self._found.get(name)
+
+    def look_up_port(self, name: str) -> Port | None:
+        """The port of this name in Neutron, read now; not one that is on record."""
+        return self._unrecorded().get(name)
+
+    def _unrecorded(self) -> dict[str, Port]:
+        recorded = {p.neutron_id for p in self.book.ports()}
+        return {p.name: p for p in self.all_ports() if p.id not in recorded}
 
     def all_ports(self) -> tuple[Port, ...]:
         """Every port in Neutron that carries our tag, read now."""

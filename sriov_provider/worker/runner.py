@@ -30,6 +30,8 @@ from sriov_provider.worker.trees import TreeReader
 
 LOG = logging.getLogger(__name__)
 
+_INTERRUPTIONS = 3
+
 
 class Runner:
     """Runs jobs; one object per worker, shared by its threads."""
@@ -55,11 +57,12 @@ class Runner:
         )  # fmt: skip
         lb: tree.LoadBalancer | None = None
         try:
+            self._check_attempt(job)
             inventory = self._inventory(job.load_balancer_id)
             if not _is_removal(job):
                 lb = self._trees.wait(job, inventory)
                 if lb is None:
-                    self._drop(job)
+                    self._drop(job, inventory)
                     return
             self._succeed(job, lb, inventory, self._execute(job, lb, inventory))
         except ProviderError as error:
@@ -71,11 +74,22 @@ class Runner:
             LOG.exception("Job %s met a defect", job.id)
             self._fail(job, lb, engine.internal(error))
 
+    def _check_attempt(self, job: Job) -> None:
+        """Runs beyond the last attempt follow workers that died; a job that kills them ends."""
+        if job.attempt > self._services.settings.worker.max_attempts + _INTERRUPTIONS:
+            raise ProviderError(
+                Code.INTERNAL,
+                "The operation was interrupted too often.",
+                f"Job {job.id} was begun {job.attempt - 1} times and never came to an end.",
+            )
+
     def _execute(self, job: Job, lb: tree.LoadBalancer | None, inventory: Inventory) -> Run:
         network = CachedReads(self._services.network)
         if lb is not None and inventory.load_balancer is None:
             inventory = dataclasses.replace(inventory, load_balancer=self._adopt(lb))
-        known = facts.gather(lb, inventory, network, self._services.settings.amphora)
+        settings = self._services.settings
+        last = job.attempt >= settings.worker.max_attempts
+        known = facts.gather(lb, inventory, network, settings.amphora, last_attempt=last)
         made = plan.make(job, lb, inventory, known)
         return self._run_plan(made, inventory, network)
 
@@ -102,15 +116,20 @@ class Runner:
         self._sessions.run(lambda session: inventory_db.save_load_balancer(session, record))
         return record
 
-    def _drop(self, job: Job) -> None:
+    def _drop(self, job: Job, inventory: Inventory) -> None:
         """Octavia's API has rolled back: nobody knows of the object."""
         LOG.warning("Job %s dropped: Octavia never showed %s", job.id, job.object_id)
+        if _is_create(job):
+            # An earlier attempt may have built something for a load balancer that is gone.
+            self._run_plan(
+                plan.removal(job, inventory), inventory, CachedReads(self._services.network)
+            )
 
         def write(session: Session) -> None:
             jobs.finish(session, job, JobState.DONE)
             created = [ref.id for ref in job.objects if ref.action is Action.CREATE]
             children.forget(session, created)
-            if job.object_type is ObjectType.LOADBALANCER and job.action is Action.CREATE:
+            if _is_create(job):
                 inventory_db.delete_load_balancer(session, job.load_balancer_id)
 
         self._sessions.run(write)
@@ -132,7 +151,7 @@ class Runner:
             self._sessions.run(lambda session: jobs.release(session, job, delay))
             return
         LOG.error("Job %s failed: %s", job.id, error.reason)
-        if job.object_type is ObjectType.LOADBALANCER and job.action is Action.CREATE:
+        if _is_create(job):
             self._release_all(job)
         self._sessions.run(lambda session: outcome.failed(session, job, lb, error.reason))
 
@@ -144,6 +163,10 @@ class Runner:
             self._run_plan(made, inventory, CachedReads(self._services.network))
         except ProviderError as error:
             LOG.error("Job %s: not everything could be released: %s", job.id, error.reason)
+
+
+def _is_create(job: Job) -> bool:
+    return job.object_type is ObjectType.LOADBALANCER and job.action is Action.CREATE
 
 
 def _is_removal(job: Job) -> bool:

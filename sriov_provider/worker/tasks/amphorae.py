@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +9,7 @@ from sriov_provider.amphora.base import AmphoraView
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.firewall import document
 from sriov_provider.firewall.closing import closing
-from sriov_provider.records import AmphoraState, PortRole
+from sriov_provider.records import AmphoraRecord, AmphoraState, PortRole, PortState
 from sriov_provider.worker.plan import effective_filter
 from sriov_provider.worker.plan_model import AmphoraPlan
 from sriov_provider.worker.run import Run
@@ -40,9 +39,7 @@ class WaitAgent(AmphoraStep):
                 f"The agent of amphora {self.subject} at {endpoint.address} has no security-group "
                 "endpoint: build the image with the sriov-amphora-agent element.",
             )
-        record = run.book.amphora(self.subject)
-        assert record is not None
-        run.book.save_amphora(dataclasses.replace(record, agent_version=info.extension))
+        run.book.change_amphora(self.subject, agent_version=info.extension)
         apply_rules(run, self.subject, document.deny_all())
 
 
@@ -58,7 +55,7 @@ def rules_for(run: Run, amphora_id: str) -> dict[str, Any]:
             addresses=tuple(address for _, address in port.addresses),
         )
         for port in run.book.ports(amphora_id)
-        if port.mac and port.id not in going
+        if port.mac and port.state is PortState.ATTACHED and port.id not in going
     )
     peers = tuple(a.vrrp_ip for a in run.book.amphorae() if a.id != amphora_id and a.vrrp_ip)
     pair = run.plan.topology != "SINGLE"
@@ -72,13 +69,20 @@ def rules_for(run: Run, amphora_id: str) -> dict[str, Any]:
 
 
 def apply_rules(run: Run, amphora_id: str, rules: Mapping[str, Any]) -> None:
-    """Hand the document to the agent and record what is in force."""
-    state = run.services.amphora.apply_firewall(run.endpoint(amphora_id), rules)
-    record = run.book.amphora(amphora_id)
-    assert record is not None
-    run.book.save_amphora(
-        dataclasses.replace(record, firewall_digest=state.digest, firewall_document=rules)
-    )
+    """Hand the document to the agent and record what is in force.
+
+    While the agent is asked the record has no digest: when the answer gets lost, nobody knows
+    which of the two documents is in force.
+    """
+    endpoint = run.endpoint(amphora_id)
+    run.book.change_amphora(amphora_id, firewall_digest=None)
+    state = run.services.amphora.apply_firewall(endpoint, rules)
+    run.book.change_amphora(amphora_id, firewall_digest=state.digest, firewall_document=rules)
+
+
+def in_force(record: AmphoraRecord | None, rules: Mapping[str, Any]) -> bool:
+    """True when the amphora is known to have exactly these rules."""
+    return bool(record and record.firewall_digest and record.firewall_document == rules)
 
 
 class CloseFirewall(AmphoraStep):
@@ -90,13 +94,13 @@ class CloseFirewall(AmphoraStep):
         if not self.before:
             return
         closed = closing(self.before, rules_for(self.run, self.subject))
-        if closed != self.before:
+        if not in_force(record, closed):
             apply_rules(self.run, self.subject, closed)
 
     def undo(self) -> None:
         record = self.run.book.amphora(self.subject)
         before = getattr(self, "before", None)
-        if before and record and record.firewall_document != before:
+        if before and record and not in_force(record, before):
             apply_rules(self.run, self.subject, before)
 
 
@@ -104,9 +108,8 @@ class OpenFirewall(AmphoraStep):
     """What the new rules allow is opened once haproxy serves it."""
 
     def execute(self) -> None:
-        record = self.run.book.amphora(self.subject)
         rules = rules_for(self.run, self.subject)
-        if record is None or record.firewall_document != rules:
+        if not in_force(self.run.book.amphora(self.subject), rules):
             apply_rules(self.run, self.subject, rules)
 
 
@@ -131,6 +134,5 @@ class MarkReady(AmphoraStep):
 
     def execute(self) -> None:
         record = self.run.book.amphora(self.subject)
-        assert record is not None
-        if record.state is not AmphoraState.READY:
-            self.run.book.save_amphora(dataclasses.replace(record, state=AmphoraState.READY))
+        if record is not None and record.state is not AmphoraState.READY:
+            self.run.book.change_amphora(self.subject, state=AmphoraState.READY)

@@ -10,6 +10,7 @@ from sriov_provider.amphora.base import NetworkPlug, VipPlug
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.network.base import Port, PortSpec
 from sriov_provider.records import PortRecord, PortRole, PortState
+from sriov_provider.worker.plan_amphora import port_name
 from sriov_provider.worker.plan_model import AmphoraPlan, PortPlan
 from sriov_provider.worker.run import Run, wait_for
 from sriov_provider.worker.tasks.base import Step
@@ -28,9 +29,10 @@ def ensure_port(run: Run, plan: PortPlan) -> PortRecord:
         return record
     balancer = run.book.load_balancer
     assert balancer is not None and balancer.security_group_id is not None
-    port = run.found_port(plan.name) or run.network.create_port(
+    name = port_name(record)
+    port = run.found_port(name) or run.network.create_port(
         PortSpec(
-            name=plan.name,
+            name=name,
             owner=run.plan.owner,
             network_id=record.network_id,
             subnet_ids=plan.subnet_ids,
@@ -55,7 +57,10 @@ def _noted(record: PortRecord, port: Port) -> PortRecord:
 
 
 def attach_port(run: Run, record: PortRecord) -> PortRecord:
-    """Hot-plug by port id, then read back what the request became."""
+    """Hot-plug by port id, then read back what the request became.
+
+    Attached already is success, so a record is not trusted: its server may be another one by now.
+    """
     amphora = run.book.amphora(record.amphora_id)
     assert amphora is not None and amphora.compute_id is not None and record.neutron_id
     run.services.compute.attach_port(amphora.compute_id, record.neutron_id)
@@ -63,7 +68,6 @@ def attach_port(run: Run, record: PortRecord) -> PortRecord:
     return run.book.save_port(
         dataclasses.replace(
             _noted(record, port),
-            state=PortState.ATTACHED,
             filter=vnic.decide_filter(port.vif_type, port.port_filter, port.port_security),
             pci_slot=port.pci_slot,
         )
@@ -92,7 +96,8 @@ def release_port(run: Run, record: PortRecord, *, detach: bool) -> None:
     run.book.save_port(dataclasses.replace(record, state=PortState.RELEASING))
     amphora = run.book.amphora(record.amphora_id)
     if record.neutron_id is None:
-        found = next((p for p in run.all_ports() if p.mac == record.mac and record.mac), None)
+        # The answer to the create may have got lost.
+        found = run.look_up_port(port_name(record))
         record = dataclasses.replace(record, neutron_id=found.id if found else None)
     if record.neutron_id is not None:
         if detach and amphora is not None and amphora.compute_id:
@@ -128,26 +133,17 @@ class EnsureVipPort(Step):
 
     def execute(self) -> None:
         record = ensure_port(self.run, self.plan)
-        amphora = self.run.book.amphora(record.amphora_id)
         serve = self.run.plan.serve
-        assert amphora is not None and serve is not None
-        by_subnet = dict(record.addresses)
-        self.run.book.save_amphora(
-            dataclasses.replace(
-                amphora,
-                vrrp_ip=by_subnet.get(serve.vip_subnet_id),
-                vrrp_port_id=record.neutron_id,
-            )
+        assert serve is not None
+        self.run.book.change_amphora(
+            record.amphora_id,
+            vrrp_ip=dict(record.addresses).get(serve.vip_subnet_id),
+            vrrp_port_id=record.neutron_id,
         )
-
-    def undo(self) -> None:
-        record = self.run.book.port(self.plan.record.id)
-        if record is not None:
-            release_port(self.run, record, detach=False)
 
 
 class AttachVipPort(Step):
-    """Hot-plug of the base port. Detached again by the undo of the server it is on."""
+    """Hot-plug of the base port. Released by the undo of the server it is on."""
 
     def __init__(self, run: Run, amphora: AmphoraPlan) -> None:
         super().__init__(run, amphora.record.id)
@@ -155,8 +151,8 @@ class AttachVipPort(Step):
     def execute(self) -> None:
         record = self.run.book.vip_port(self.subject)
         assert record is not None
-        if record.state is not PortState.ATTACHED:
-            attach_port(self.run, record)
+        record = attach_port(self.run, record)
+        self.run.book.save_port(dataclasses.replace(record, state=PortState.ATTACHED))
 
 
 def vip_plug(run: Run, amphora_id: str) -> VipPlug:
@@ -210,18 +206,21 @@ class PlugMemberNetwork(Step):
         try:
             self._plug()
         except ProviderError as error:
+            self.run.fail_members(self.plan.members, error)
             LOG.warning("%s: %s", self.name, error.reason)
-            self.run.fail_members(self.plan.members, error.reason)
             self.revert()
 
     def _plug(self) -> None:
+        """On record as attached only at the end: an interface that the guest has not set up is
+        plugged again by the next run."""
         run = self.run
         record = ensure_port(run, self.plan)
-        if record.state is not PortState.ATTACHED:
+        if self.new:
             record = attach_port(run, record)
         record = add_subnets(run, record, self.plan.subnet_ids)
         endpoint = run.endpoint(record.amphora_id)
         run.services.amphora.plug_network(endpoint, network_plug(run, record))
+        run.book.save_port(dataclasses.replace(record, state=PortState.ATTACHED))
 
     def undo(self) -> None:
         record = self.run.book.port(self.plan.record.id)
@@ -230,10 +229,8 @@ class PlugMemberNetwork(Step):
 
 
 def add_subnets(run: Run, record: PortRecord, subnets: tuple[str, ...]) -> PortRecord:
-    """An address from each of these subnets the port has none from."""
-    have = {subnet for subnet, _ in record.addresses}
-    missing = tuple(s for s in subnets if s not in have)
-    if not missing:
+    """An address from each of these subnets the port has none from; not on record yet."""
+    if {subnet for subnet, _ in record.addresses}.issuperset(subnets):
         return record
     assert record.neutron_id is not None
     port = run.network.port(record.neutron_id)
@@ -243,7 +240,10 @@ def add_subnets(run: Run, record: PortRecord, subnets: tuple[str, ...]) -> PortR
             "A network port of the load balancer has been deleted.",
             f"Port {record.neutron_id} on network {record.network_id} is gone from Neutron.",
         )
-    return run.book.save_port(_noted(record, run.network.add_port_addresses(port, missing)))
+    # An earlier run may have got the address without living to record it.
+    have = {ip.subnet_id for ip in port.fixed_ips}
+    missing = tuple(s for s in subnets if s not in have)
+    return _noted(record, run.network.add_port_addresses(port, missing) if missing else port)
 
 
 class ExtendVipPort(Step):
@@ -265,8 +265,10 @@ class ExtendVipPort(Step):
                 network_plug(run, record),
             )
         except ProviderError as error:
+            run.fail_members(amphora.vip_members, error)
             LOG.warning("%s: %s", self.name, error.reason)
-            run.fail_members(amphora.vip_members, error.reason)
+            return
+        run.book.save_port(record)
 
 
 class SetVipQos(Step):

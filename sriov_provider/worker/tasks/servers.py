@@ -12,6 +12,7 @@ from sriov_provider.worker.plan_amphora import server_name
 from sriov_provider.worker.plan_model import AmphoraPlan
 from sriov_provider.worker.run import Run, wait_for
 from sriov_provider.worker.tasks.base import Step
+from sriov_provider.worker.tasks.ports import release_port
 
 # Seconds. Nova answers a status read in some 20 ms; a delete takes a second or more.
 _DELETE_TIMEOUT = 60.0
@@ -36,13 +37,11 @@ class EnsureServer(Step):
         expires = record.certificate_expires
         if server is None:
             server, expires = self._boot(record)
-        self.run.book.save_amphora(
-            dataclasses.replace(
-                record,
-                compute_id=server.id,
-                state=AmphoraState.BOOTING,
-                certificate_expires=expires,
-            )
+        self.run.book.change_amphora(
+            record.id,
+            compute_id=server.id,
+            state=AmphoraState.BOOTING,
+            certificate_expires=expires,
         )
 
     def _existing(self, record: AmphoraRecord) -> Server | None:
@@ -74,9 +73,12 @@ class EnsureServer(Step):
         return services.compute.create_server(spec), expires
 
     def undo(self) -> None:
+        """The server first: its ports then need no detach."""
         record = self.run.book.amphora(self.subject)
         if record is not None:
             ReleaseAmphora(self.run, record).execute()
+        for port in self.run.book.ports(self.subject):
+            release_port(self.run, port, detach=False)
 
 
 class WaitServer(Step):
@@ -100,9 +102,7 @@ class WaitServer(Step):
         interval = min(settings.boot_interval, 1.0)
         server = wait_for(lambda: self._active(record), settings.boot_timeout, interval, late)
         address = wait_for(lambda: self._address(server), 30.0, interval, late)
-        self.run.book.save_amphora(
-            dataclasses.replace(record, host=server.host, management_ip=address)
-        )
+        self.run.book.change_amphora(record.id, host=server.host, management_ip=address)
 
     def _active(self, record: AmphoraRecord) -> Server | None:
         assert record.compute_id is not None

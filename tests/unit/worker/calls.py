@@ -12,13 +12,12 @@ from tests.fakes.faults import Faults
 from tests.unit.worker.database import MortalSessions
 
 COMPUTE = frozenset(
-    ("image_id", "check_flavor", "ensure_server_group", "delete_server_group", "create_server")
-    + ("find_server", "get_server", "delete_server", "management_ip", "attach_port", "detach_port")
+    "image_id check_flavor ensure_server_group delete_server_group create_server find_server "
+    "get_server delete_server management_ip attach_port detach_port".split()
 )
 NETWORK = frozenset(
-    ("network", "subnet", "ports", "port", "create_port", "add_port_addresses", "update_port")
-    + ("delete_port", "ensure_security_group", "set_group_rules", "find_security_group")
-    + ("delete_security_group",)
+    "network subnet ports port create_port add_port_addresses update_port delete_port "
+    "ensure_security_group set_group_rules find_security_group delete_security_group".split()
 )
 
 

@@ -101,7 +101,9 @@ class World:
         self.runner = Runner(self.sessions, services, reader, Inline())
 
     # What users do
-    def create_load_balancer(self, *, commit: bool = True, after_reads: int = 0, **node: Any) -> str:
+    def create_load_balancer(
+        self, *, commit: bool = True, after_reads: int = 0, **node: Any
+    ) -> str:
         """:param node: what differs from an empty SR-IOV load balancer; children as dicts"""
         number = next(self._numbers)
         lb_id = f"lb-{number}"

@@ -1,5 +1,6 @@
 from tests.unit.worker.harness import World
 
+
 def test_create(world: World) -> None:
     lb = world.create_load_balancer()
     world.run_all()
