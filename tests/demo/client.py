@@ -59,12 +59,13 @@ class Client:
             raise DemoFailure(f"load balancer {name} is {found.provisioning_status}")
         return found
 
-    def explain(self, balancer: Any) -> None:
-        """What the provider itself says about a load balancer."""
+    def explain(self, balancer: Any) -> str:
+        """Prints what the provider itself says about a load balancer, and returns it."""
         if balancer.provider != "sriov":
-            return
+            return ""
         conf = self.settings.etc / "octavia/octavia.conf"
         command = [f"{self.settings.bin}/sriov-provider", "--config-file", str(conf), "explain"]
+        self.report.say(f"$ sriov-provider explain {balancer.id}")
         done = subprocess.run(
             [*command, balancer.id],
             capture_output=True,
@@ -72,7 +73,8 @@ class Client:
             env=self.environment,
             check=False,
         )
-        print(f"sriov-provider explain {balancer.id}\n{done.stdout}{done.stderr}", flush=True)
+        print(done.stdout if done.returncode == 0 else done.stderr, flush=True)
+        return done.stdout
 
     def gone(self, name: str, seconds: float = 120.0) -> None:
         """Waits until a load balancer is no longer there."""

@@ -25,21 +25,21 @@ class Story:
         self.web: Any = None
 
     def tell(self) -> None:
-        """All of it; whatever fails, the hosts are removed."""
+        """All of it; the stock load balancer comes and goes meanwhile."""
         before = leftovers.take(self.client.api)
         with ThreadPoolExecutor(2) as pool:
             beside = pool.submit(self.beside) if self.sriov else None
             self.create()
             self.children()
-        chapters.answers(self, "alternate between both members")
-        if self.sriov:
-            self.hardware()
-            chapters.refused(self)
-            chapters.moved(self)
-            chapters.mixed(self)
-        if beside:
-            beside.result()
-            self.still_there()
+            chapters.answers(self, "alternate between both members")
+            if beside:
+                beside.result()
+                self.hardware()
+                chapters.refused(self)
+                deleted = pool.submit(self.still_there)
+                chapters.moved(self)
+                chapters.mixed(self)
+                deleted.result()
         epilogue = chapters.portrait(self)
         self.delete(before)
         print(epilogue, flush=True)
