@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from tests.demo import leftovers
@@ -72,7 +73,7 @@ def answers(story: Story, why: str, client: Host | None = None) -> None:
         wait_for(f"an answer from {url(story)}", lambda: client.get(url(story)), seconds=20)
         seen = [client.get(url(story)) for _ in range(6)]
         story.report.seen(f"{client.name} ({client.address}): {', '.join(map(str, seen))}")
-        turns = all(a and b and a != b for a, b in zip(seen, seen[1:], strict=False))
+        turns = all(a and b and a != b for a, b in itertools.pairwise(seen))
         expect(turns and len(set(seen)) == 2, f"answers do not alternate: {seen}")
 
 

@@ -12,7 +12,7 @@ LOGS = (
     "octavia-driver-agent.log",
     "octavia-driver-agent-app.log",
     "octavia-worker-app.log",
-    "nova-conductor.log",
+    "nova-conductor-app.log",
     "nova-compute*.log",
     "amphora-*-console.log",
     "amphora-*-systemctl.log",

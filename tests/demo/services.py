@@ -42,8 +42,9 @@ def workers(processes: Processes) -> None:
     neutron = (*neutron, etc / "neutron/ml2_conf.ini")
     nova = ("--config-file", etc / "nova/nova.conf")
     processes.start("neutron-rpc", bin_ / "neutron-rpc-server", *neutron)
-    processes.start("nova-conductor", bin_ / "nova-conductor", *nova)
-    processes.start("nova-scheduler", bin_ / "nova-scheduler", *nova)
+    for name in ("nova-conductor", "nova-scheduler"):
+        log = ("--log-file", settings.log / f"{name}-app.log")
+        processes.start(name, bin_ / name, *nova, *log)
     for host in settings.compute_hosts:
         processes.start(
             f"nova-{host}",

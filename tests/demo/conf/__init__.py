@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from tests.demo.conf import control, loadbalancer, network
 from tests.demo.conf.common import DATA, ini

@@ -70,7 +70,7 @@ def nova(settings: Settings) -> Sections:
     return {
         "DEFAULT": {
             "transport_url": RABBIT,
-            "log_dir": settings.log,
+            "log_file": settings.log / "nova-app.log",
             "state_path": DATA / "nova",
             "my_ip": IP,
             "compute_driver": VIRT_DRIVER,
