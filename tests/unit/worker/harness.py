@@ -69,7 +69,7 @@ class World:
         self.calls = Calls(self.cloud, self.amphora, self.sessions)
         self.skew = datetime.timedelta()
         self.ran: list[Job] = []
-        self._numbers = itertools.count(1)
+        self._numbers, self._balancers = itertools.count(1), itertools.count(1)
         store = DatabaseStore(self.sessions, lambda job_id: None)
         self.driver = SriovProviderDriver(lambda: ApiServices(store, "SINGLE"))
         self._outbox = Outbox(
@@ -105,7 +105,7 @@ class World:
         self, *, commit: bool = True, after_reads: int = 0, **node: Any
     ) -> str:
         """:param node: what differs from an empty SR-IOV load balancer; children as dicts"""
-        number = next(self._numbers)
+        number = next(self._balancers)
         lb_id = f"lb-{number}"
         vip = self.cloud.add_port(f"vip-port-{number}", "vip-subnet")
         new: api.Node = {
