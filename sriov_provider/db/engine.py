@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 import tenacity
 from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import StaticPool
 
@@ -133,8 +134,9 @@ class Sessions:
 
         :param work: must have no effect outside the session, as it may run several times
         :returns: what ``work`` returned
-        :raises ProviderError: DATABASE (retriable) when the database stays unavailable; whatever
-            ``work`` raises (the transaction is then rolled back)
+        :raises ProviderError: DATABASE, retriable when the database is unavailable, not when it
+            has no such table
+        :raises sqlalchemy.exc.IntegrityError: when a constraint is violated
         """
         return self._retried(lambda: self._once(work))
 
@@ -146,7 +148,7 @@ class Sessions:
     def begin(self) -> Iterator[Session]:
         """One transaction as a context manager, which cannot be run again: prefer :meth:`run`.
 
-        :raises ProviderError: DATABASE (retriable) when the database fails
+        :raises ProviderError: DATABASE when the database fails
         """
         with _explained(), self._session() as session, session.begin():
             yield session
@@ -181,10 +183,12 @@ class Sessions:
 def _explained() -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
+    except IntegrityError:
+        raise  # about the data, not about the database: the caller's to understand
+    except (DBAPIError, PoolTimeout) as error:
         raise ProviderError(
             Code.DATABASE,
             "The load balancing service is temporarily unavailable.",
-            f"The provider database failed: {error.orig}",
-            retriable=True,
+            f"The provider database failed: {getattr(error, 'orig', error)}",
+            retriable=isinstance(error, PoolTimeout) or is_transient(error),
         ) from error

@@ -88,3 +88,11 @@ def test_unknown_revision_is_explained(url: str) -> None:
         migrate.upgrade(url, "9999")
     assert raised.value.reason.code is Code.CONFIGURATION
     assert "9999" in raised.value.reason.operator
+
+
+def test_a_database_without_tables_is_explained(url: str) -> None:
+    with pytest.raises(ProviderError) as raised:
+        Sessions(url).read(lambda session: inventory.read(session, "lb"))
+    assert raised.value.reason.code is Code.DATABASE
+    assert "load_balancer" in raised.value.reason.operator
+    assert not raised.value.retriable

@@ -114,6 +114,17 @@ def test_a_lasting_failure_is_explained(url: str) -> None:
         Sessions(url).run(lambda session: session.execute(sa.text("SELECT * FROM nothing")))
     assert raised.value.reason.code is Code.DATABASE
     assert "nothing" in raised.value.reason.operator
+    assert not raised.value.retriable
+
+
+def test_a_database_that_cannot_be_reached_is_worth_a_retry(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine, "ATTEMPTS", 2)
+    sessions = Sessions("mysql://nobody@127.0.0.1:1/nothing")
+    with pytest.raises(ProviderError) as raised:
+        sessions.read(lambda session: session.execute(sa.text("SELECT 1")))
+    assert raised.value.reason.code is Code.DATABASE
     assert raised.value.retriable
 
 
