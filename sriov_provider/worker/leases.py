@@ -52,4 +52,6 @@ class Leases:
         try:
             self._sessions.run(lambda session: jobs.renew(session, job, self._seconds))
         except ProviderError as error:
-            LOG.warning("Lease of job %s: %s", job.id, error.reason)
+            # A job that ended meanwhile has no lease to renew.
+            if job.id in self._jobs:
+                LOG.warning("Lease of job %s: %s", job.id, error.reason)
