@@ -23,6 +23,9 @@ COMPUTE_MICROVERSION = "2.15"
 # Seconds; Nova's attach waits for the hypervisor, so it needs more than the usual minute.
 DEFAULT_TIMEOUT = 180.0
 
+# First word of the User-Agent: tells our calls from octavia's own in the services' logs.
+_APP_NAME = "octavia-sriov-provider"
+
 _AUTH = "service_auth"
 _NEUTRON = "neutron"
 _SECTIONS = {COMPUTE: "nova", IMAGE: "glance"}
@@ -86,9 +89,7 @@ class Cloud:
         else:
             section = self._conf[_SECTIONS[service]]
             where, http = _service_options(service, section), self._service_session(section)
-        connection = openstack.connection.Connection(
-            session=http, app_name="octavia-sriov-provider", strict_proxies=True, **where
-        )
+        connection = openstack.connection.Connection(session=http, strict_proxies=True, **where)
         return getattr(connection, service)
 
     def _session(self, group: str) -> session.Session:
@@ -99,6 +100,7 @@ class Cloud:
             verify=_verify(options.insecure, options.cafile),
             cert=_client_certificate(options),
             timeout=options.timeout or DEFAULT_TIMEOUT,
+            app_name=_APP_NAME,
         )
 
     def _service_session(self, section: Any) -> session.Session:

@@ -66,6 +66,8 @@ def test_compute_and_image_share_one_login(services: Services, tmp_path: pathlib
     nova.check_flavor("1")
     nova.image_id("amphora", None)
     assert users(services) == ["octavia"]
+    agents = {r.headers["User-Agent"].split()[0] for r in services.requests}
+    assert agents == {"octavia-sriov-provider"}
 
 
 def test_neutron_with_credentials_of_its_own(services: Services, tmp_path: pathlib.Path) -> None:
