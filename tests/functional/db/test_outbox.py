@@ -24,11 +24,14 @@ class Octavia:
     """Takes statuses like the driver-agent: object by object, destroying its argument.
 
     :ivar down: refuse everything, naming nothing
+    :ivar stopped: no driver-agent at all
     :ivar refused: ids it stops at
     """
 
     def __init__(self) -> None:
         self.down = False
+        self.stopped = False
+        self.stopped_after_refusal = False
         self.refused: set[str] = set()
         self.known = {"lb", "m", "other"}
         self.taken: list[tuple[str, str]] = []
@@ -36,6 +39,8 @@ class Octavia:
 
     def send(self, statuses: dict[str, Any]) -> None:
         self.calls += 1
+        if self.stopped:
+            raise ProviderError(Code.CLOUD_ERROR, "down", "no socket", retriable=True)
         if self.down:
             raise UpdateStatusError(fault_string="connection refused")
         for kind in ("members", "listeners", "loadbalancers"):
@@ -47,8 +52,8 @@ class Octavia:
                 self.taken.append((entry["id"], entry["provisioning_status"]))
 
     def exists(self, _object_type: ObjectType, object_id: str) -> bool:
-        if self.down:
-            raise ProviderError(Code.CLOUD_ERROR, "down", "down", retriable=True)
+        if self.stopped_after_refusal:
+            raise ProviderError(Code.CLOUD_ERROR, "down", "no socket", retriable=True)
         return object_id in self.known
 
 
@@ -149,6 +154,23 @@ def test_retried_until_taken(sessions: Sessions, box: Outbox, octavia: Octavia) 
     octavia.down = False
     assert box.deliver_pending() == 2
     assert _left(sessions) == 0
+
+
+def test_waits_for_a_driver_agent_that_is_not_running(
+    sessions: Sessions, box: Outbox, octavia: Octavia
+) -> None:
+    _put(sessions, BOTH)
+    octavia.stopped = True
+    for _ in range(PATIENCE + 1):
+        assert box.deliver_pending() == 0
+        _make_due(sessions)
+    octavia.stopped, octavia.stopped_after_refusal = False, True
+    octavia.refused, octavia.known = {"m"}, set()
+    assert box.deliver_pending() == 0  # whether the member is gone cannot be asked now
+    _make_due(sessions)
+    octavia.refused = set()
+    assert box.deliver_pending() == 1
+    assert octavia.taken == [("m", "ACTIVE"), ("lb", "ACTIVE")]
 
 
 def test_a_vanished_object_is_dropped_with_a_reason(
