@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import sqlalchemy as sa
 from octavia.api.drivers.driver_agent import driver_get
 from octavia.certificates.manager import noop
 from octavia.common import config as octavia_config
+from octavia.common.tls_utils import cert_parser
 from octavia.db import api, base_models, models
 from octavia_lib.api.drivers import data_models
 from oslo_config import cfg
@@ -16,6 +18,13 @@ from oslo_serialization import jsonutils
 from sqlalchemy import orm
 
 PEM = "-----BEGIN X509 CRL-----\nMIIB\n-----END X509 CRL-----\n"
+_read_certificate = cert_parser._map_cert_tls_container
+
+
+@functools.cache
+def _certificate() -> Any:
+    """The one certificate of the store; decrypting its key takes a while."""
+    return _read_certificate(noop.NoopCertManager().local_cert)
 
 
 def install(monkeypatch: Any, conf: config_fixture.Config) -> orm.Session:
@@ -25,6 +34,7 @@ def install(monkeypatch: Any, conf: config_fixture.Config) -> orm.Session:
     session = orm.sessionmaker(engine)
     monkeypatch.setattr(api, "get_session", session)
     monkeypatch.setattr(noop.NoopCertManager, "get_secret", lambda *_: PEM.encode())
+    monkeypatch.setattr(cert_parser, "_map_cert_tls_container", lambda _: _certificate())
     assert octavia_config.cfg.CONF is cfg.CONF
     conf.config(group="certificates", cert_manager="noop_cert_manager")
     return session()

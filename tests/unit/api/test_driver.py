@@ -216,7 +216,7 @@ def test_a_default_topology_that_is_not_built_is_refused_by_name() -> None:
 
 def test_load_balancer_update(lb: World) -> None:
     lb.driver.loadbalancer_update(
-        _load_balancer(), dm.LoadBalancer(loadbalancer_id="lb", name="x", vip_qos_policy_id="q")
+        _load_balancer(), dm.LoadBalancer(loadbalancer_id="lb", vip_qos_policy_id="q")
     )
     assert lb.last().objects == (
         ObjectRef(

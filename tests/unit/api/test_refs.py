@@ -34,6 +34,8 @@ def test_expected_holds_references_and_no_secrets() -> None:
         l7policies=[],
     )
     assert refs.expected(new) == {
+        "name": "new name",
+        "description": "text",
         "default_tls_container_ref": "ref",
         "sni_container_refs": ["sni"],
         "default_pool_id": None,
