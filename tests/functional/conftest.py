@@ -33,19 +33,24 @@ class Twins:
         self._names = names
 
     @functools.cached_property
-    def _results(self) -> dict[str, ElementTree.Element]:
-        with tempfile.TemporaryDirectory() as directory:
+    def _results(self) -> tuple[dict[str, ElementTree.Element], str]:
+        """What each test did, and all the run has printed."""
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
             report = Path(directory) / "report.xml"
-            told = self._run(report)
-            assert report.exists(), told
+            told = self._run(report, Path(directory) / "tmp")
+            if not report.exists():
+                return {}, told
             cases = ElementTree.parse(report).getroot().iter("testcase")
-            return {f"{c.get('classname')}::{c.get('name')}": c for c in cases}
+            return {f"{c.get('classname')}::{c.get('name')}": c for c in cases}, told
 
-    def _run(self, report: Path) -> str:
-        pytest_command = [sys.executable, "-m", "pytest", f"--junitxml={report}", "-q"]
+    def _run(self, report: Path, scratch: Path) -> str:
+        options = [f"--junitxml={report}", f"--basetemp={scratch}", "-q", "-p", "no:cacheprovider"]
         script = 'mount -t tmpfs tmpfs /run && exec "$@"'
         done = subprocess.run(
-            ["unshare", "-Urnm", "sh", "-c", script, "sh", *pytest_command, *self._names],
+            [
+                *("unshare", "-Urnm", "sh", "-c", script, "sh"),
+                *(sys.executable, "-m", "pytest", *options, *self._names),
+            ],
             cwd=_ROOT,
             env={**os.environ, _INSIDE: "1"},
             capture_output=True,
@@ -56,8 +61,10 @@ class Twins:
 
     def replay(self, key: str) -> None:
         """Fail, skip or pass as the test did in the user namespace."""
-        case = self._results.get(key)
-        assert case is not None, f"{key} did not run in the user namespace"
+        results, told = self._results
+        case = results.get(key)
+        if case is None:
+            pytest.fail(f"did not run in the user namespace: {told[-3000:]}", pytrace=False)
         for kind, outcome in (("failure", pytest.fail), ("error", pytest.fail)):
             for element in case.iter(kind):
                 outcome(element.text or element.get("message") or kind, pytrace=False)
@@ -81,7 +88,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _key(item: pytest.Item) -> str:
-    module, _, name = item.nodeid.partition("::")
-    scope, _, test = name.rpartition("::")
-    dotted = module.removesuffix(".py").replace("/", ".")
-    return f"{dotted}.{scope}::{test}" if scope else f"{dotted}::{test}"
+    """The name of the test in a JUnit report; parameters may have colons of their own."""
+    module, _, rest = item.nodeid.partition("::")
+    name, bracket, parameters = rest.partition("[")
+    *scopes, test = name.split("::")
+    dotted = ".".join([module.removesuffix(".py").replace("/", "."), *scopes])
+    return f"{dotted}::{test}{bracket}{parameters}"

@@ -147,6 +147,12 @@ def is_root() -> bool:
     return os.geteuid() == 0 and _works("unshare", "-n", "true")
 
 
+def in_user_namespace() -> bool:
+    """True when root here is not root of the machine."""
+    with open("/proc/self/uid_map") as handle:
+        return handle.read().split() != ["0", "0", "4294967295"]
+
+
 def has_user_namespaces() -> bool:
     """True when an unprivileged process may be root in namespaces of its own."""
     return _works("unshare", "-Urnm", "sh", "-c", "mount -t tmpfs tmpfs /run && ip netns add x")

@@ -21,7 +21,7 @@ done
 mount -t tmpfs tmpfs /run
 mkdir -p /run/netns /run/home/.octavia /run/rsyslog/octavia /run/interfaces /var/lib/octavia
 cp "$directory/agent.conf" /run/home/.octavia/octavia.conf
-HOME=/run/home PATH=$(dirname "$python"):/usr/sbin:/usr/bin:/sbin:/bin
+HOME=/run/home PATH=$(dirname "$python"):$PATH:/usr/sbin:/sbin
 export HOME PATH
 "$python" -c '
 import socket
@@ -32,4 +32,4 @@ while log.recv(65536):
 ' &
 while [ ! -S /run/rsyslog/octavia/log ]; do sleep 0.05; done
 cd / # gunicorn takes the syslog socket as a relative path
-exec sriov-amphora-agent --config-file /run/home/.octavia/octavia.conf
+exec "$python" -m amphora_agent_ext.agent --config-file /run/home/.octavia/octavia.conf

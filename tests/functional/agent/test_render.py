@@ -48,7 +48,9 @@ def test_what_is_loaded_is_told_back(space: netns.Namespace, body: dict[str, Any
 
 
 def test_many_elements(space: netns.Namespace) -> None:
-    """Ten thousand (port, CIDR) pairs are loaded in a time an API call can wait for."""
+    """Ten thousand (port, CIDR) pairs fit into one transaction."""
+    if netns.in_user_namespace():
+        pytest.skip("LEFT OUT: only real root may enlarge a netlink socket's buffer")
     listeners = [
         {
             "id": f"l{port}",
