@@ -59,12 +59,15 @@ class Runner:
         try:
             self._check_attempt(job)
             inventory = self._inventory(job.load_balancer_id)
-            if not _is_removal(job):
+            if _is_removal(job):
+                lb = self._last_tree(job, inventory)
+            else:
                 lb = self._trees.wait(job, inventory)
                 if lb is None:
                     self._drop(job, inventory)
                     return
-            self._succeed(job, lb, inventory, self._execute(job, lb, inventory))
+            wanted = None if _is_removal(job) else lb
+            self._succeed(job, lb, inventory, self._execute(job, wanted, inventory))
         except ProviderError as error:
             if error.reason.code is Code.LEASE_LOST:
                 raise
@@ -73,6 +76,16 @@ class Runner:
             # A defect must not take the worker down or leave an object in PENDING.
             LOG.exception("Job %s met a defect", job.id)
             self._fail(job, lb, engine.internal(error))
+
+    def _last_tree(self, job: Job, inventory: Inventory) -> tree.LoadBalancer | None:
+        """What goes with a load balancer: Octavia counts the quota of each object reported as
+        deleted. The removal itself does not depend on it (a secret that cannot be read any more
+        makes the whole tree unreadable)."""
+        try:
+            return self._trees.read(job.load_balancer_id, inventory)
+        except ProviderError as error:
+            LOG.warning("Job %s goes on without a tree: %s", job.id, error.reason)
+            return None
 
     def _check_attempt(self, job: Job) -> None:
         """Runs beyond the last attempt follow workers that died; a job that kills them ends."""
