@@ -8,6 +8,7 @@ import functools
 from oslo_config import cfg
 
 from sriov_provider import config
+from sriov_provider.api.refusal import failed
 from sriov_provider.api.store import DatabaseStore, Store
 from sriov_provider.db.engine import Sessions
 from sriov_provider.rpc.client import Client
@@ -26,7 +27,14 @@ def shared() -> Services:
 
     :raises DriverError: when the settings cannot be read
     """
-    return _made(config.files_in_use(cfg.CONF))
+    files = config.files_in_use(cfg.CONF)
+    try:
+        return _made(files)
+    except cfg.Error as error:
+        raise failed(
+            "The load balancing provider is not configured.",
+            f"The settings in {', '.join(files)} cannot be used: {error}",
+        ) from error
 
 
 @functools.cache

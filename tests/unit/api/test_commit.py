@@ -250,3 +250,24 @@ def test_some_values_are_never_announced(name: str, object_id: str, body: dict[s
     assert values
     announced = kind.model.from_dict(kind.to_provider({"id": object_id, **values}))
     assert refs.expected(announced) == {}
+
+
+def test_a_member_of_a_batch(session: Any) -> None:
+    """As the API does it: the request itself becomes the provider's member."""
+    body = {"address": "198.51.100.1", "protocol_port": 8080, "weight": 9, "subnet_id": POOL_UUID}
+    request = wsme_json.fromjson(member_types.MemberPOST, body)
+    request.id = "m1"
+    request.provisioning_status = "PENDING_UPDATE"
+    request.project_id = "project"
+    values = request.to_dict(render_unsets=False)
+    values.pop("id")
+    values.pop("request_sriov")
+    request.pool_id = "pool"
+    announced = utils.db_member_to_provider_member(request)
+    created, kept, gone = refs.batch("pool", [dm.Member(member_id="new"), announced], {"m1", "m2"})
+    assert (created.id, kept.id, gone.id) == ("new", "m1", "m2")
+    assert kept.expected["weight"] == 9
+    assert not visible.values_visible(octavia_tree.answer("lb"), kept)
+    with session.begin():
+        REPOSITORIES.member.update(session, "m1", **values)
+    assert visible.values_visible(octavia_tree.answer("lb"), kept)
