@@ -43,6 +43,8 @@ def main() -> int:
         diagnosis.show(settings)
         print(f"\nThe demo failed: {error}", flush=True)
         return 1
+    except KeyboardInterrupt:
+        return 130
     print("\n" + report.table(), flush=True)
     return 0
 
