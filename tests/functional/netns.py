@@ -20,6 +20,8 @@ T = TypeVar("T")
 # The observer tells by this mark (IP id, IPv6 flow label) which packets a test has sent.
 MARK = 0xBEEF
 _OBSERVER = """
+table inet observer_{hook} {{}}
+delete table inet observer_{hook}
 table inet observer_{hook} {{
   counter arrived {{ }}
   counter passed {{ }}

@@ -30,9 +30,10 @@ PLUG = {
 V4_ONLY = [{"mac": MACS["eth1"], "filter": "amphora", "vips": [VIP4], "addresses": [BASE4]}]
 
 
-@pytest.fixture
-def box(tmp_path: Path) -> Iterator[boxes.Box]:
-    with boxes.running(tmp_path) as box:
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[boxes.Box]:
+    """One amphora for the tests of this file, in their order: it starts without a document."""
+    with boxes.running(tmp_path_factory.mktemp("box")) as box:
         yield box
 
 
