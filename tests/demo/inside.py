@@ -45,6 +45,9 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except Exception:
+        diagnosis.show(settings)
+        raise
     print("\n" + report.table(), flush=True)
     return 0
 
