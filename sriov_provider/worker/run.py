@@ -55,8 +55,7 @@ class Run:
 
         :raises ProviderError: the same, when the job shall rather be run again
         """
-        passing = error.retriable and error.reason.code is not Code.NO_VF
-        if passing and self.plan.retry_members:
+        if may_pass(error) and self.plan.retry_members:
             raise error
         with self._lock:
             self._failed.update(dict.fromkeys(members, error.reason))
@@ -97,6 +96,11 @@ class Run:
     def all_ports(self) -> tuple[Port, ...]:
         """Every port in Neutron that carries our tag, read now."""
         return self.network.ports(self.plan.owner)
+
+
+def may_pass(error: ProviderError) -> bool:
+    """Worth another try for a member; a VF rarely comes free while one waits."""
+    return error.retriable and error.reason.code is not Code.NO_VF
 
 
 def wait_for(

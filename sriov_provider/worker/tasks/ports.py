@@ -12,7 +12,7 @@ from sriov_provider.network.base import Port, PortSpec
 from sriov_provider.records import PortRecord, PortRole, PortState
 from sriov_provider.worker.plan_amphora import port_name
 from sriov_provider.worker.plan_model import AmphoraPlan, PortPlan
-from sriov_provider.worker.run import Run, wait_for
+from sriov_provider.worker.run import Run, may_pass, wait_for
 from sriov_provider.worker.tasks.base import Step
 
 LOG = logging.getLogger(__name__)
@@ -203,12 +203,21 @@ class PlugMemberNetwork(Step):
         self.new = plan.record.state is not PortState.ATTACHED
 
     def execute(self) -> None:
+        error = self._try()
+        if error and may_pass(error) and not self.run.plan.retry_members:
+            # The last chance: traffic of the others must not wait for another run.
+            error = self._try()
+        if error:
+            self.run.fail_members(self.plan.members, error)
+
+    def _try(self) -> ProviderError | None:
         try:
             self._plug()
         except ProviderError as error:
-            self.run.fail_members(self.plan.members, error)
             LOG.warning("%s: %s", self.name, error.reason)
             self.revert()
+            return error
+        return None
 
     def _plug(self) -> None:
         """On record as attached only at the end: an interface that the guest has not set up is

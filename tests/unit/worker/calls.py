@@ -12,12 +12,35 @@ from tests.fakes.faults import Faults
 from tests.unit.worker.database import MortalSessions
 
 COMPUTE = frozenset(
-    "image_id check_flavor ensure_server_group delete_server_group create_server find_server "
-    "get_server delete_server management_ip attach_port detach_port".split()
+    [
+        "image_id",
+        "check_flavor",
+        "ensure_server_group",
+        "delete_server_group",
+        "create_server",
+        "find_server",
+        "get_server",
+        "delete_server",
+        "management_ip",
+        "attach_port",
+        "detach_port",
+    ]
 )
 NETWORK = frozenset(
-    "network subnet ports port create_port add_port_addresses update_port delete_port "
-    "ensure_security_group set_group_rules find_security_group delete_security_group".split()
+    [
+        "network",
+        "subnet",
+        "ports",
+        "port",
+        "create_port",
+        "add_port_addresses",
+        "update_port",
+        "delete_port",
+        "ensure_security_group",
+        "set_group_rules",
+        "find_security_group",
+        "delete_security_group",
+    ]
 )
 
 
@@ -62,6 +85,11 @@ class Calls:
     def raise_at(self, index: int, when: str, error: Callable[[], BaseException]) -> None:
         """Raise at a call, ``before`` it is carried out or ``after``."""
         self._event = _Event(index, when, error, 1)
+
+    def raise_at_from_now(self, index: int, when: str, error: Callable[[], BaseException]) -> None:
+        """As :meth:`raise_at`, counting from here."""
+        self.forget()
+        self.raise_at(index, when, error)
 
     def kill_at(self, index: int, when: str) -> None:
         """End the worker there: it does nothing any more, not even tidy up."""

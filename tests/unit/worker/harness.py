@@ -65,11 +65,12 @@ class World:
         monkeypatch.setattr(run_module, "time", self.clock)
         monkeypatch.setattr(trees, "time", self.clock)
         self.sessions = MortalSessions(f"sqlite:///{database}")
-        self.cloud, self.amphora, self.agent = FakeCloud(), FakeAmphora(), FakeDriverAgent()
+        self.cloud, self.amphora, self.agent = FakeCloud(vfs=64), FakeAmphora(), FakeDriverAgent()
         self.calls = Calls(self.cloud, self.amphora, self.sessions)
         self.skew = datetime.timedelta()
         self.ran: list[Job] = []
-        self._numbers, self._balancers = itertools.count(1), itertools.count(1)
+        self._numbers = itertools.count(1)
+        self.balancers = 0
         store = DatabaseStore(self.sessions, lambda job_id: None)
         self.driver = SriovProviderDriver(lambda: ApiServices(store, "SINGLE"))
         self._outbox = Outbox(
@@ -105,7 +106,8 @@ class World:
         self, *, commit: bool = True, after_reads: int = 0, **node: Any
     ) -> str:
         """:param node: what differs from an empty SR-IOV load balancer; children as dicts"""
-        number = next(self._balancers)
+        self.balancers += 1
+        number = self.balancers
         lb_id = f"lb-{number}"
         vip = self.cloud.add_port(f"vip-port-{number}", "vip-subnet")
         new: api.Node = {

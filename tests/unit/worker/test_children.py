@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from sriov_provider.records import ObjectType
 from sriov_provider.db import children
+from sriov_provider.records import ObjectType
 from tests.fakes import errors
 from tests.unit.worker.harness import World
 from tests.unit.worker.scenes import Scene, clean, working
