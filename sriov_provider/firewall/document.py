@@ -96,9 +96,8 @@ def _pools(load_balancer: tree.LoadBalancer) -> Iterator[tree.Pool]:
 def _replies(pool: tree.Pool) -> Iterator[tuple[str, str, int]]:
     """(address, protocol, port) that answers of the pool's members and monitors come from."""
     monitor = pool.healthmonitor
+    # Disabled members too: haproxy lets their open connections end.
     for member in pool.members:
-        if not member.enabled:
-            continue
         yield _address(member.address), l4(pool.protocol), member.port
         if monitor and monitor.enabled and monitor.type != "PING":
             yield (

@@ -125,6 +125,7 @@ class Runner:
             vip_network_id=lb.vip_network_id,
             vnic_type=desired.vip_kind(lb.flavor),
             flavor=dict(lb.flavor),
+            additional_vips=tuple(dataclasses.asdict(vip) for vip in lb.additional_vips),
         )
         self._sessions.run(lambda session: inventory_db.save_load_balancer(session, record))
         return record

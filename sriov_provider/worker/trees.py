@@ -20,6 +20,9 @@ LOG = logging.getLogger(__name__)
 # Seconds: commits take milliseconds; the wait doubles for the rare slow one.
 _FIRST_WAIT = 0.05
 _LONGEST_WAIT = 1.0
+# Octavia does not tell the driver every new value (the VIP's security groups, the removal of all
+# SNI certificates): nothing in the tree shows then whether the API has committed.
+_BLIND_WAIT = 1.0
 
 
 class TreeReader:
@@ -49,6 +52,8 @@ class TreeReader:
         :returns: None when a created object never shows up: the API has rolled back
         :raises ProviderError: TREE_MISSING when there is no load balancer to change at all
         """
+        if any(r.action is Action.UPDATE and not r.expected for r in job.objects):
+            self._sleep(_BLIND_WAIT)
         deadline, wait = time.monotonic() + self._timeout, _FIRST_WAIT
         while True:
             found = self._get_tree(job.load_balancer_id)
