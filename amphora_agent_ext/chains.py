@@ -25,11 +25,13 @@ _DHCP = {
     4: "iifname @dhcp meta nfproto ipv4 udp sport 67 udp dport 68 accept",
     6: "iifname @dhcp ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept",
 }
+# VRRP by number: nft knows its name only where /etc/protocols is installed.
+_VRRP = 112
 _OFFSET = {4: "ip frag-off & 0x1fff", 6: "frag frag-off"}
 # Looking for a fragment header costs; most packets have none, as their next header tells.
 _LATER = {
     4: f"{_OFFSET[4]} != 0",
-    6: f"ip6 nexthdr != {{ tcp, udp, sctp, ipv6-icmp, vrrp }} {_OFFSET[6]} != 0",
+    6: f"ip6 nexthdr != {{ tcp, udp, sctp, icmpv6, {_VRRP} }} {_OFFSET[6]} != 0",
 }
 
 
@@ -101,7 +103,7 @@ def _member(family: Family) -> Iterator[str]:
 
 def _peer(document: model.Document, family: Family) -> Iterator[str]:
     """The other amphora: VRRP and the stick tables of haproxy, both ways."""
-    yield f"meta l4proto vrrp {family.hops} 255 accept"
+    yield f"meta l4proto {_VRRP} {family.hops} 255 accept"
     if document.peer_port is not None:
         yield f"tcp dport {document.peer_port} accept"
         yield f"tcp sport {document.peer_port} tcp flags & (syn | ack) != syn accept"

@@ -13,6 +13,8 @@ from amphora_agent_ext.errors import FirewallError, NamespaceError
 from amphora_agent_ext.render import TABLE, Mark
 from amphora_agent_ext.totals import Count, Totals
 
+# Numbers are what nft prints where /etc/protocols is not installed.
+_PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}
 _ABSENT = "No such file or directory"
 
 
@@ -73,7 +75,7 @@ def _items(output: str, kind: str) -> Iterator[Mapping[str, Any]]:
 
 def _refused(element: Mapping[str, Any]) -> tuple[tuple[str, int], Count]:
     protocol, port = element["elem"]["val"]["concat"]
-    return (protocol, port), _count(element["elem"]["counter"])
+    return (_PROTOCOLS.get(protocol, protocol), port), _count(element["elem"]["counter"])
 
 
 def _count(item: Mapping[str, Any]) -> Count:
