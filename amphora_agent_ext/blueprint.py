@@ -9,7 +9,6 @@ import shutil
 import subprocess
 
 import flask
-import nftables  # noqa: F401  (an agent without the binding must not start)
 
 from amphora_agent_ext import VERSION, schema
 from amphora_agent_ext.apply import Firewall
