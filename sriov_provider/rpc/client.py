@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import oslo_messaging as messaging
-from amqp.exceptions import AMQPError
-from kombu.exceptions import KombuError
 from oslo_config import cfg
 
-from sriov_provider.rpc import transport
+from sriov_provider.rpc import BROKER_ERRORS, transport
 
 LOG = logging.getLogger(__name__)
 
 # The job row is already written and workers poll, so the API's answer does not wait for a broker:
 # one try more, after a second, for a connection that a restarted broker has cut.
 RETRIES = 1
-# What kombu lets through when the first connection cannot be made.
-_BROKER_ERRORS = (KombuError, AMQPError, OSError)
+# Seconds to leave a broker alone that has failed: one that swallows packets holds up whoever asks
+# it for some ten seconds, and that shall not be every request to the API.
+REST = 10.0
 
 
 class Client:
@@ -29,8 +29,12 @@ class Client:
     :param config_files: the files octavia-api was started with
     """
 
-    def __init__(self, config_files: Sequence[str]) -> None:
+    def __init__(
+        self, config_files: Sequence[str], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._config_files = tuple(config_files)
+        self._clock = clock
+        self._failed_at: float | None = None
         self._lock = threading.Lock()
         self._client: Any = None
 
@@ -39,11 +43,15 @@ class Client:
 
         :returns: False when the message could not be sent; the job is found by polling then
         """
+        if self._failed_at is not None and self._clock() < self._failed_at + REST:
+            return False
         try:
             self._connect().cast({}, "wake", job_id=job_id)
-        except (messaging.MessagingException, cfg.Error, *_BROKER_ERRORS) as error:
+        except (messaging.MessagingException, cfg.Error, *BROKER_ERRORS) as error:
             LOG.warning("No worker could be woken for job %s: %s", job_id, error)
+            self._failed_at = self._clock()
             return False
+        self._failed_at = None
         return True
 
     def _connect(self) -> Any:

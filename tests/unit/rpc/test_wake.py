@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import queue
+import time
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,42 @@ def test_a_missing_bus_is_not_fatal(
     waker = client.Client(_config(tmp_path, url))
     assert waker.wake("job-1") is False
     assert "job-1" in caplog.text
+
+
+def test_a_broker_that_failed_is_left_alone_for_a_while(tmp_path: Path) -> None:
+    now = [100.0]
+    waker = client.Client(_config(tmp_path, "nonsense://"), clock=lambda: now[0])
+    assert waker.wake("job-1") is False
+    (tmp_path / "octavia.conf").write_text("[DEFAULT]\ntransport_url = fake://\n")
+    now[0] += client.REST - 0.1
+    assert waker.wake("job-2") is False
+    now[0] += 0.2
+    assert waker.wake("job-3") is True
+
+
+def test_neither_start_nor_end_waits_for_a_broker(tmp_path: Path) -> None:
+    files = _config(tmp_path, "rabbit://u:p@127.0.0.1:1/")
+    listener = server.build(files, "host1", lambda _: None)
+    began = time.monotonic()
+    listener.start()
+    listener.stop()
+    assert time.monotonic() - began < server.LEAVE / 2
+    listener.wait()
+    assert time.monotonic() - began < server.LEAVE * 2
+
+
+def test_a_listener_that_may_not_listen_is_not_fatal(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    listener = server.build(_config(tmp_path, "fake://"), "host1", lambda _: None)
+    listener._server.start = _refuse
+    listener.start()
+    listener._starter.join(10)
+    assert "found by polling: refused" in caplog.text
+
+
+def _refuse() -> None:
+    raise OSError("refused")
 
 
 def test_missing_configuration_is_not_fatal(tmp_path: Path) -> None:
