@@ -37,12 +37,10 @@ def succeeded(
     :param failed: why some of them are left out, by id
     """
     keys = {(ObjectType.MEMBER, member): reason for member, reason in failed.items()}
-    # Reasons of what the job is about are forgotten with its success.
-    known = {m: r for m, r in inventory.reasons.items() if m not in {ref.id for ref in job.objects}}
     news = [
         reasons.record(ObjectType.MEMBER, member, job.load_balancer_id, reason, job.id)
         for member, reason in failed.items()
-        if known.get(member) != reason
+        if inventory.reasons.get(member) != reason
     ]
     statuses = mapping.statuses(job, lb, keys)
     if not outbox.record_outcome(session, job, JobState.DONE, statuses, news):

@@ -5,43 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+from sriov_provider.compute.base import Compute
+from sriov_provider.network.base import NetworkClient
 from tests.fakes.amphora import FakeAmphora
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.errors import Killed
 from tests.fakes.faults import Faults
 from tests.unit.worker.database import MortalSessions
 
-COMPUTE = frozenset(
-    [
-        "image_id",
-        "check_flavor",
-        "ensure_server_group",
-        "delete_server_group",
-        "create_server",
-        "find_server",
-        "get_server",
-        "delete_server",
-        "management_ip",
-        "attach_port",
-        "detach_port",
-    ]
-)
-NETWORK = frozenset(
-    [
-        "network",
-        "subnet",
-        "ports",
-        "port",
-        "create_port",
-        "add_port_addresses",
-        "update_port",
-        "delete_port",
-        "ensure_security_group",
-        "set_group_rules",
-        "find_security_group",
-        "delete_security_group",
-    ]
-)
+NETWORK = frozenset(n for n in vars(NetworkClient) if not n.startswith("_"))
+COMPUTE = frozenset(n for n in vars(Compute) if not n.startswith("_"))
 
 
 @dataclasses.dataclass

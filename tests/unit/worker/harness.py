@@ -68,7 +68,6 @@ class World:
         self.cloud, self.amphora, self.agent = FakeCloud(vfs=64), FakeAmphora(), FakeDriverAgent()
         self.calls = Calls(self.cloud, self.amphora, self.sessions)
         self.skew = datetime.timedelta()
-        self.ran: list[Job] = []
         self._numbers = itertools.count(1)
         self.balancers = 0
         store = DatabaseStore(self.sessions, lambda job_id: None)
@@ -291,9 +290,9 @@ class World:
             with contextlib.suppress(Killed):
                 self.run(job)
             if self.sessions.dead:
-                break
+                return done
             self._outbox.deliver_pending()
-        self.ran += done
+        self._outbox.deliver_pending()
         return done
 
     def claim(self) -> Job | None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from sriov_provider.db import inventory
 from sriov_provider.records import AmphoraState, PortRole, PortState
 from sriov_provider.vnic import Filter
 from tests.fakes import errors
@@ -13,8 +14,8 @@ def test_empty_load_balancer(world: World) -> None:
     lb = world.create_load_balancer()
     world.run_all()
     assert (world.agent.provisioning(lb), world.agent.operating(lb)) == ("ACTIVE", "ONLINE")
-    inventory = world.inventory(lb)
-    (amphora,), (port,) = inventory.amphorae, inventory.ports
+    held = world.inventory(lb)
+    (amphora,), (port,) = held.amphorae, held.ports
     assert amphora.state is AmphoraState.READY
     assert amphora.management_ip and amphora.host and amphora.certificate_expires
     assert (port.role, port.state, port.vnic_type) == (PortRole.VIP, PortState.ATTACHED, "direct")
@@ -209,8 +210,6 @@ def test_delete_of_what_octavia_does_not_show_any_more(world: World) -> None:
 def test_create_without_a_record_of_ours(world: World) -> None:
     """A database that was restored from before the create."""
     lb = world.create_load_balancer()
-    from sriov_provider.db import inventory
-
     world.sessions.run(lambda session: inventory.delete_load_balancer(session, lb))
     world.run_all()
     assert world.agent.provisioning(lb) == "ACTIVE"

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import datetime
+import threading
+
+from sriov_provider.db import jobs
+from sriov_provider.db.types import utcnow
+from sriov_provider.errors import Code, ProviderError
+from sriov_provider.records import Job, JobState
+from sriov_provider.worker.leases import Leases
+from tests.fakes import errors
+from tests.unit.worker.harness import World
+
+
+def claimed(world: World) -> Job:
+    world.create_load_balancer()
+    job = jobs.claim(world.sessions, "worker", 3)
+    assert job is not None
+    return job
+
+
+def state(world: World, job: Job) -> Job:
+    found = world.sessions.read(lambda session: jobs.get(session, job.id))
+    assert found is not None
+    return found
+
+
+def test_held_lease_is_renewed(world: World) -> None:
+    job = claimed(world)
+    leases = Leases(world.sessions, 600)
+    with leases.held(job):
+        leases.renew()
+    expires = state(world, job).lease_expires
+    assert expires is not None
+    assert expires > utcnow() + datetime.timedelta(seconds=500)
+
+
+def test_lease_is_not_renewed_once_the_job_has_ended(world: World) -> None:
+    job = claimed(world)
+    leases = Leases(world.sessions, 600)
+    with leases.held(job):
+        pass
+    leases.renew()
+    assert state(world, job).lease_expires == job.lease_expires
+
+
+def test_leases_are_kept_until_the_worker_stops(world: World) -> None:
+    job = claimed(world)
+    leases, stop = Leases(world.sessions, 0.03), threading.Event()
+    keeper = threading.Thread(target=leases.keep, args=(stop,))
+    with leases.held(job):
+        keeper.start()
+        deadline = utcnow() + datetime.timedelta(seconds=5)
+        while state(world, job).lease_expires == job.lease_expires and utcnow() < deadline:
+            stop.wait(0.01)
+        stop.set()
+        keeper.join(5)
+    assert not keeper.is_alive()
+    assert state(world, job).lease_expires != job.lease_expires
+
+
+def test_lost_lease_does_not_stop_the_others(world: World) -> None:
+    lost, kept = claimed(world), claimed(world)
+    again = jobs.claim(world.sessions, "other", 600, lost.id, utcnow() + world.skew)
+    assert again is not None
+    leases = Leases(world.sessions, 600)
+    with leases.held(lost), leases.held(kept):
+        leases.renew()
+    assert state(world, lost).lease_owner == "other"
+    expires = state(world, kept).lease_expires
+    assert expires is not None and kept.lease_expires is not None
+    assert expires > kept.lease_expires
+
+
+def test_outcome_of_a_lost_lease_is_not_recorded(world: World) -> None:
+    job = claimed(world)
+    other = jobs.claim(world.sessions, "other", 600, job.id, utcnow() + world.skew)
+    assert other is not None
+    try:
+        world.runner.run(job)
+    except ProviderError as error:
+        assert error.reason.code is Code.LEASE_LOST
+    else:
+        raise AssertionError("the lost lease went unnoticed")
+    assert world.undelivered() == 0
+    assert state(world, job).state is JobState.RUNNING
+    world.runner.run(other)
+    assert world.undelivered() == 1
+    world.run_all()
+    assert world.agent.provisioning(job.load_balancer_id) == "ACTIVE"
+    assert len(world.cloud.servers) == 1
+
+
+def test_failure_of_a_lost_lease_is_not_recorded(world: World) -> None:
+    job = claimed(world)
+    other = jobs.claim(world.sessions, "other", 600, job.id, utcnow() + world.skew)
+    assert other is not None
+    world.cloud.fail("ensure_security_group", errors.quota())
+    try:
+        world.runner.run(job)
+    except ProviderError as error:
+        assert error.reason.code is Code.LEASE_LOST
+    else:
+        raise AssertionError("the lost lease went unnoticed")
+    assert world.reasons(job.load_balancer_id) == ()
+    assert world.undelivered() == 0
