@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -14,8 +13,6 @@ from sriov_provider import cloud_errors
 from sriov_provider.cloud import Cloud
 from sriov_provider.cloud_errors import Refusal
 from sriov_provider.errors import Code, ProviderError
-
-LOG = logging.getLogger(__name__)
 
 # A service that is down looks to the SDK like one without a usable version.
 _NO_ANSWER = (
@@ -84,7 +81,7 @@ class Rest:
         """One request.
 
         :param accept: statuses above 399 that the caller wants to see itself
-        :param secret: keep the request out of the debug log, which shows bodies
+        :param secret: keep request and answer out of the debug log, which shows bodies
         :raises ProviderError: every other refusal, and no answer at all
         """
         what = f"{self._service}: {method} {path}"

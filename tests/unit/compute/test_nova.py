@@ -97,6 +97,18 @@ def test_injected_files_stay_out_of_the_debug_log(
     assert base64.b64encode(secret.encode()).decode() not in caplog.text
 
 
+def test_user_data_that_nova_shows_stays_out_of_the_debug_log(
+    services: Services, nova: NovaCompute, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = base64.b64encode(b"-----BEGIN PRIVATE KEY-----").decode()
+    shown = SHOWN | {"OS-EXT-SRV-ATTR:user_data": secret}
+    services.answer("GET", f"{NOVA}/servers/server-1", {"server": shown})
+    services.answer("GET", f"{NOVA}/servers/detail", {"servers": [shown]})
+    with caplog.at_level(logging.DEBUG):
+        assert nova.get_server("server-1") == nova.find_server("amphora-1")
+    assert secret not in caplog.text
+
+
 def test_create_without_options(services: Services, nova: NovaCompute) -> None:
     services.answer("POST", f"{NOVA}/servers", {"server": {"id": "server-1"}}, 202)
     nova.create_server(ServerSpec("a", "1", "image-1", ("mgmt",)))
