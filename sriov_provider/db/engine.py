@@ -61,8 +61,26 @@ def create_engine(url: str, *, enforce_foreign_keys: bool = True) -> sa.Engine:
     :param url: SQLAlchemy URL; without a driver name PyMySQL or psycopg is used. An in-memory
         SQLite database is one shared connection: fit for a single thread only
     :param enforce_foreign_keys: SQLite only; migrations rebuild tables and switch it off
+    :raises ProviderError: CONFIGURATION when the URL is none, or its database driver is missing
     """
-    parsed = sa.make_url(url)
+    try:
+        return _engine(sa.make_url(url), enforce_foreign_keys)
+    except (sa.exc.NoSuchModuleError, ImportError) as error:
+        raise _unusable(str(error)) from error
+    except sa.exc.ArgumentError:
+        # Not quoted: some releases of SQLAlchemy repeat the URL, password and all.
+        raise _unusable("it is no SQLAlchemy URL") from None
+
+
+def _unusable(cause: str) -> ProviderError:
+    return ProviderError(
+        Code.CONFIGURATION,
+        "The load balancing service is not set up completely.",
+        f"[sriov_provider] database_connection cannot be used: {cause}",
+    )
+
+
+def _engine(parsed: sa.URL, enforce_foreign_keys: bool) -> sa.Engine:
     parsed = parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))
     if parsed.get_backend_name() == "sqlite":
         return _sqlite_engine(parsed, enforce_foreign_keys)

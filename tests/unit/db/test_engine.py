@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime
 import sqlite3
+import sys
 import threading
 from pathlib import Path
 
@@ -126,6 +127,25 @@ def test_a_database_that_cannot_be_reached_is_worth_a_retry(
         sessions.read(lambda session: session.execute(sa.text("SELECT 1")))
     assert raised.value.reason.code is Code.DATABASE
     assert raised.value.retriable
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql+nodriver://u:hidden@h/d", "oracle+absent://u:hidden@h/d", "u:hidden@h"]
+)
+def test_an_url_that_cannot_be_used_is_explained(url: str) -> None:
+    with pytest.raises(ProviderError) as caught:
+        Sessions(url).read(lambda session: session.execute(sa.text("SELECT 1")))
+    assert caught.value.reason.code is Code.CONFIGURATION
+    assert "database_connection" in caught.value.reason.operator
+    assert "hidden" not in str(caught.value)
+
+
+def test_a_missing_database_driver_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(ProviderError) as caught:
+        engine.create_engine("postgresql://u:p@h/d")
+    assert caught.value.reason.code is Code.CONFIGURATION
+    assert "psycopg" in caught.value.reason.operator
 
 
 def test_begin_commits_and_rolls_back(url: str) -> None:
