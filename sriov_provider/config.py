@@ -58,6 +58,12 @@ OPTS = (
         min=0.1,
         help="Seconds between attempts to deliver a status the driver-agent has not taken yet.",
     ),
+    cfg.IntOpt(
+        "job_retention",
+        default=30 * 24 * 3600,
+        min=0,
+        help="Seconds before a job that has ended is forgotten; 0 keeps them for ever.",
+    ),
     cfg.BoolOpt(
         "allow_vip_echo",
         default=False,
@@ -112,6 +118,7 @@ class Worker:
     retry_interval: float = 10.0
     tree_timeout: float = 20.0
     outbox_interval: float = 2.0
+    job_retention: float = 30 * 24 * 3600.0
     owner: str = ""
 
 
@@ -202,6 +209,7 @@ def settings(conf: Any) -> Settings:
             retry_interval=ours.retry_interval,
             tree_timeout=ours.tree_timeout,
             outbox_interval=ours.outbox_interval,
+            job_retention=ours.job_retention,
             owner=socket.gethostname(),
         ),
         amphora=_amphora(conf),

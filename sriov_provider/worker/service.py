@@ -20,6 +20,7 @@ from sriov_provider.cloud import Cloud
 from sriov_provider.compute.nova import NovaCompute
 from sriov_provider.db import jobs
 from sriov_provider.db.engine import Sessions
+from sriov_provider.db.retention import Retention
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.network.neutron import NeutronNetwork
 from sriov_provider.records import Job
@@ -58,6 +59,7 @@ class Worker:
         self._jobs = ThreadPoolExecutor(worker.threads, thread_name_prefix="job")
         self._tasks = TaskExecutor(max_workers=worker.threads * _TASKS_PER_JOB)
         self._leases = Leases(self._sessions, worker.lease_seconds)
+        self._retention = Retention(self._sessions, worker.job_retention)
         self._stopping = threading.Event()
         self.runner = Runner(
             self._sessions,
@@ -127,6 +129,7 @@ class Worker:
         while not self._stopping.wait(self.settings.worker.outbox_interval):
             try:
                 self._outbox.deliver_pending()
+                self._retention.purge_when_due()
             except ProviderError as error:
                 LOG.warning("Statuses wait: %s", error.reason)
 

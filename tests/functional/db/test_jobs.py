@@ -14,6 +14,7 @@ import pytest
 
 from sriov_provider.db import jobs
 from sriov_provider.db.engine import Sessions
+from sriov_provider.db.retention import INTERVAL, Retention
 from sriov_provider.db.types import utcnow
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.records import Action, Job, JobState, ObjectRef, ObjectType
@@ -116,6 +117,24 @@ def test_purge_forgets_only_old_finished_jobs(sessions: Sessions) -> None:
     assert sessions.run(lambda session: jobs.purge(session, past)) == 0
     assert sessions.run(lambda session: jobs.purge(session, future)) == 1
     assert _claim(sessions) is not None
+
+
+def test_ended_jobs_are_kept_for_a_while(sessions: Sessions) -> None:
+    _enqueue(sessions, _job(), _job())
+    job = _taken(sessions)
+    ended = utcnow() - datetime.timedelta(seconds=90)
+    sessions.run(lambda session: jobs.finish(session, job, JobState.DONE, ended))
+    now = [0.0]
+    assert Retention(sessions, 0).purge_when_due() == 0
+    assert Retention(sessions, 100).purge_when_due() == 0
+    retention = Retention(sessions, 80, clock=lambda: now[0])
+    assert retention.purge_when_due() == 1
+    other = _taken(sessions)
+    sessions.run(lambda session: jobs.finish(session, other, JobState.DONE, ended))
+    now[0] = INTERVAL - 1
+    assert retention.purge_when_due() == 0
+    now[0] = INTERVAL
+    assert retention.purge_when_due() == 1
 
 
 def test_the_database_refuses_a_second_running_job(sessions: Sessions) -> None:
