@@ -64,8 +64,11 @@ def _plug(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:
         flow.add(ports.PlugVip(run, amphora))
     if amphora.vip_subnets:
         flow.add(ports.ExtendVipPort(run, amphora))
-    if run.plan.vip_qos[0] and not amphora.boot:
-        flow.add(ports.SetVipQos(run, amphora))
+    if not amphora.boot:
+        if run.plan.vip_qos[0]:
+            flow.add(ports.SetVipQos(run, amphora))
+        if run.plan.vip_groups:
+            flow.add(ports.SetVipGroups(run, amphora))
     members: list[base_flow.Flow] = [ports.PlugMemberNetwork(run, p) for p in amphora.member_ports]
     return flow.add(_parallel(f"members:{amphora.record.id}", members))
 

@@ -70,7 +70,8 @@ def make(job: Job, lb: tree.LoadBalancer | None, inventory: Inventory, facts: Fa
         configure=_needs_configure(job, serve),
         retry_members=job.action is not Action.FAILOVER and not facts.last_attempt,
         adopt=job.attempt > 1 or _half_done(kept, inventory),
-        vip_qos=_qos_change(job, lb),
+        vip_qos=(_asks(job, "vip_qos_policy_id"), lb.vip_qos_policy_id),
+        vip_groups=_asks(job, "vip_sg_ids"),
     )
 
 
@@ -145,10 +146,10 @@ def _needs_configure(job: Job, serve: tree.LoadBalancer) -> bool:
     return bool(serve.listeners) or deletes_listener
 
 
-def _qos_change(job: Job, lb: tree.LoadBalancer) -> tuple[bool, str | None]:
-    asked = any("vip_qos_policy_id" in ref.expected for ref in job.objects)
-    changed = asked and job.object_type is ObjectType.LOADBALANCER and job.action is Action.UPDATE
-    return changed, lb.vip_qos_policy_id
+def _asks(job: Job, name: str) -> bool:
+    """True when an update of the load balancer gives a new value to this attribute."""
+    update = job.object_type is ObjectType.LOADBALANCER and job.action is Action.UPDATE
+    return update and any(name in ref.expected for ref in job.objects)
 
 
 def effective_filter(port: PortRecord, flavor: Mapping[str, Any]) -> vnic.Filter:

@@ -78,6 +78,7 @@ class Plan:
     :ivar retry_members: a passing failure of a member's port fails the job, to be run again
     :ivar adopt: True when an earlier run may have left something in the cloud, so look first
     :ivar vip_qos: (True, policy id or None) when the VIP's QoS policy is to be set
+    :ivar vip_groups: True when the security groups the user asked for on the VIP are to be set
     :ivar remove_all: the load balancer goes, with its groups
     """
 
@@ -98,6 +99,7 @@ class Plan:
     retry_members: bool = False
     adopt: bool = False
     vip_qos: tuple[bool, str | None] = (False, None)
+    vip_groups: bool = False
     remove_all: bool = False
 
 

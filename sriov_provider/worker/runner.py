@@ -177,6 +177,9 @@ class Runner:
             self._run_plan(made, inventory, CachedReads(self._services.network))
         except ProviderError as error:
             LOG.error("Job %s: not everything could be released: %s", job.id, error.reason)
+        except Exception:
+            # What is left stays on record for the delete; the job has to end all the same.
+            LOG.exception("Job %s: a defect kept it from being released", job.id)
 
 
 def _is_create(job: Job) -> bool:

@@ -27,8 +27,6 @@ def ensure_port(run: Run, plan: PortPlan) -> PortRecord:
     record = run.book.save_port(run.book.port(plan.record.id) or plan.record)
     if record.neutron_id:
         return record
-    balancer = run.book.load_balancer
-    assert balancer is not None and balancer.security_group_id is not None
     name = port_name(record)
     port = run.found_port(name) or run.network.create_port(
         PortSpec(
@@ -37,7 +35,7 @@ def ensure_port(run: Run, plan: PortPlan) -> PortRecord:
             network_id=record.network_id,
             subnet_ids=plan.subnet_ids,
             vnic_type=record.vnic_type,
-            security_groups=(balancer.security_group_id, *_vip_groups(run, record)),
+            security_groups=_groups(run, record),
             allowed_addresses=plan.allowed_addresses,
             qos_policy_id=plan.qos_policy_id,
         )
@@ -45,10 +43,13 @@ def ensure_port(run: Run, plan: PortPlan) -> PortRecord:
     return run.book.save_port(_noted(record, port))
 
 
-def _vip_groups(run: Run, record: PortRecord) -> tuple[str, ...]:
-    """Groups the user asked for on the VIP; enforced where Neutron filters."""
-    serve = run.plan.serve
-    return serve.vip_sg_ids if serve and record.role is PortRole.VIP else ()
+def _groups(run: Run, record: PortRecord) -> tuple[str, ...]:
+    """The load balancer's own group, and on the VIP those the user asked for; enforced where
+    Neutron filters."""
+    balancer, serve = run.book.load_balancer, run.plan.serve
+    assert balancer is not None and balancer.security_group_id is not None
+    asked = serve.vip_sg_ids if serve and record.role is PortRole.VIP else ()
+    return (balancer.security_group_id, *asked)
 
 
 def _noted(record: PortRecord, port: Port) -> PortRecord:
@@ -291,6 +292,19 @@ class SetVipQos(Step):
         _, policy = self.run.plan.vip_qos
         if record is not None and record.neutron_id:
             self.run.network.update_port(record.neutron_id, qos_policy_id=policy)
+
+
+class SetVipGroups(Step):
+    """The groups the user asked for on the VIP, beside the load balancer's own."""
+
+    def __init__(self, run: Run, amphora: AmphoraPlan) -> None:
+        super().__init__(run, amphora.record.id)
+
+    def execute(self) -> None:
+        record = self.run.book.vip_port(self.subject)
+        if record is not None and record.neutron_id:
+            groups = _groups(self.run, record)
+            self.run.network.update_port(record.neutron_id, security_groups=groups)
 
 
 class ReleasePort(Step):

@@ -16,6 +16,7 @@ import dataclasses
 import datetime
 import itertools
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +90,13 @@ class World:
         add("sub-2", "net-2", "10.2.0.0/24", "10.2.0.1")
         add("sub-3", "net-3", "10.3.0.0/24", "10.3.0.1")
 
-    def restart(self, settings: config.Settings = SETTINGS) -> None:
-        """A worker that knows nothing of an earlier one, after all leases have run out."""
+    def restart(
+        self, settings: config.Settings = SETTINGS, executor: Executor | None = None
+    ) -> None:
+        """A worker that knows nothing of an earlier one, after all leases have run out.
+
+        :param executor: threads for the tasks; by default they run one by one
+        """
         self.sessions.dead = False
         self.calls.forget()
         self.skew += datetime.timedelta(hours=1)
@@ -98,7 +104,7 @@ class World:
         reader = trees.TreeReader(
             self.agent.get_loadbalancer, settings.worker.tree_timeout, self.clock.sleep
         )
-        self.runner = Runner(self.sessions, services, reader, Inline())
+        self.runner = Runner(self.sessions, services, reader, executor or Inline())
 
     # What users do
     def create_load_balancer(

@@ -6,6 +6,7 @@ from sriov_provider.db import inventory
 from sriov_provider.records import AmphoraState, PortRole, PortState
 from sriov_provider.vnic import Filter
 from tests.fakes import errors
+from tests.fakes.state import GroupRow
 from tests.unit.worker.harness import SRIOV, World
 from tests.unit.worker.scenes import clean, populated, working
 
@@ -156,6 +157,24 @@ def test_qos_policy(world: World, policy: str | None) -> None:
         world.run_all()
     assert calls.network == ["update_port"]
     assert world.cloud.port_rows[port.neutron_id or ""].qos_policy_id == policy
+
+
+def test_security_groups_on_the_vip(world: World) -> None:
+    for name in ("mine", "other"):
+        world.cloud.groups[name] = GroupRow(name, name, "")
+    lb = world.create_load_balancer(flavor={}, vip_sg_ids=["mine"])
+    world.run_all()
+    (port,) = world.inventory(lb).ports
+    own, *asked = world.cloud.port_rows[port.neutron_id or ""].security_groups
+    assert asked == ["mine"]
+    with world.counted() as calls:
+        world.update(lb, vip_sg_ids=["other"])
+        world.run_all()
+    assert "update_port" in calls.network
+    assert world.cloud.port_rows[port.neutron_id or ""].security_groups == (own, "other")
+    world.update(lb, vip_sg_ids=[])
+    world.run_all()
+    assert world.cloud.port_rows[port.neutron_id or ""].security_groups == (own,)
 
 
 def test_update_that_changes_nothing_calls_nothing(world: World) -> None:

@@ -1,0 +1,71 @@
+"""Tasks of one flow side by side, as in production."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import futurist
+import pytest
+
+from tests.fakes import errors
+from tests.unit.worker.harness import World
+from tests.unit.worker.scenes import clean, working
+
+
+@pytest.fixture
+def threaded(world: World) -> Iterator[World]:
+    with futurist.ThreadPoolExecutor(max_workers=4) as threads:
+        world.restart(executor=threads)
+        yield world
+
+
+def test_slow_boot_does_not_forget_the_base_port(threaded: World) -> None:
+    """Both are about the same amphora's record, at the same time."""
+    noted: list[str | None] = []
+
+    def wait_for_the_port(verb: str, when: str) -> None:
+        deadline = time.monotonic() + 10
+        while (verb, when) == ("management_ip", "before") and time.monotonic() < deadline:
+            if address := threaded.only_amphora("lb-1").vrrp_ip:
+                noted.append(address)
+                return
+            time.sleep(0.01)
+
+    threaded.cloud.observers.append(wait_for_the_port)
+    lb = threaded.create_load_balancer()
+    threaded.run_all()
+    amphora = threaded.only_amphora(lb)
+    assert noted == [amphora.vrrp_ip]
+    assert amphora.management_ip and amphora.host and amphora.vrrp_port_id
+
+
+def test_populated_load_balancer(threaded: World) -> None:
+    scene = working(threaded)
+    threaded.failover(scene.lb)
+    threaded.run_all()
+    assert threaded.agent.provisioning(scene.lb) == "ACTIVE"
+    assert threaded.served_members(scene.lb) == {scene.direct, scene.normal}
+    clean(threaded, scene.lb)
+
+
+def test_two_failures_at_once(threaded: World) -> None:
+    threaded.cloud.fail("create_port", errors.quota(), times=None)
+    threaded.cloud.fail("get_server", errors.not_found())
+    lb = threaded.create_load_balancer()
+    threaded.run_all()
+    assert threaded.agent.provisioning(lb) == "ERROR"
+    assert threaded.codes(lb, lb)[0] in ("quota", "not-found")
+    assert threaded.cloud.left_over() == ()
+
+
+def test_defect_ends_as_a_reason(threaded: World) -> None:
+    threaded.amphora.fail("wait_ready", ZeroDivisionError("oops"))
+    lb = threaded.create_load_balancer()
+    threaded.run_all()
+    assert threaded.agent.provisioning(lb) == "ERROR"
+    (reason,) = threaded.reasons(lb)
+    assert reason.code == "internal"
+    assert "oops" in reason.operator
+    assert "oops" not in reason.user
+    assert threaded.cloud.left_over() == ()
