@@ -56,14 +56,8 @@ class Agents:
         """
         settings = cfg.CONF.haproxy_amphora
         client = self._client(endpoint)
-        send = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_may_pass),
-            wait=tenacity.wait_fixed(0.25),
-            stop=tenacity.stop_after_attempt(attempts),
-            reraise=True,
-        )
         try:
-            response = send(
+            response = _patiently(attempts)(
                 client.session.request,
                 method,
                 client._base_url(endpoint.address, API_VERSION) + path,
@@ -96,6 +90,15 @@ def _json(response: requests.Response) -> Any:
         return response.json()
     except requests.JSONDecodeError:
         return None
+
+
+def _patiently(attempts: int) -> tenacity.Retrying:
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception(_may_pass),
+        wait=tenacity.wait_fixed(0.25),
+        stop=tenacity.stop_after_attempt(attempts),
+        reraise=True,
+    )
 
 
 def _may_pass(error: BaseException) -> bool:
