@@ -23,29 +23,8 @@ def failure(code: Code, operator: str, *, retriable: bool = False) -> ProviderEr
     return ProviderError(code, _USER[code], operator, retriable=retriable)
 
 
-def no_vf(operator: str) -> ProviderError:
-    """The host has no free Virtual Function; another host may have one."""
-    return failure(Code.NO_VF, operator, retriable=True)
-
-
-def binding_failed(operator: str) -> ProviderError:
-    return failure(Code.BINDING_FAILED, operator, retriable=True)
-
-
-def port_busy(operator: str) -> ProviderError:
-    return failure(Code.PORT_BUSY, operator)
-
-
 def not_found(operator: str) -> ProviderError:
     return failure(Code.NOT_FOUND, operator)
-
-
-def no_address(operator: str) -> ProviderError:
-    return failure(Code.NO_ADDRESS, operator)
-
-
-def quota(operator: str) -> ProviderError:
-    return failure(Code.QUOTA, operator)
 
 
 def cloud_error(operator: str, *, retriable: bool = False) -> ProviderError:

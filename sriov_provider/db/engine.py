@@ -162,15 +162,6 @@ class Sessions:
         """As :meth:`run`, for work that only reads: takes no write lock on SQLite."""
         return self._retried(lambda: self._once(work, read_only=True))
 
-    @contextlib.contextmanager
-    def begin(self) -> Iterator[Session]:
-        """One transaction as a context manager, which cannot be run again: prefer :meth:`run`.
-
-        :raises ProviderError: DATABASE when the database fails
-        """
-        with _explained(), self._session() as session, session.begin():
-            yield session
-
     def dispose(self) -> None:
         """Close all connections."""
         with self._lock:

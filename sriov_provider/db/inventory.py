@@ -63,17 +63,6 @@ def read(session: Session, load_balancer_id: str) -> Inventory:
     )
 
 
-def load_balancer_ids(session: Session) -> tuple[str, ...]:
-    """Ids of all load balancers we hold."""
-    return tuple(session.scalars(sa.select(models.LoadBalancer.id).order_by("id")))
-
-
-def ports_in(session: Session, state: PortState) -> tuple[PortRecord, ...]:
-    """Ports in this state, of all load balancers; leaked ones may belong to a deleted one."""
-    query = sa.select(models.Port).where(models.Port.state == state.value).order_by(models.Port.id)
-    return tuple(_record(PortRecord, row) for row in session.scalars(query))
-
-
 def save_load_balancer(session: Session, record: LoadBalancerRecord) -> None:
     """Insert or replace."""
     _save(session, record)
@@ -86,11 +75,6 @@ def save_amphora(session: Session, record: AmphoraRecord) -> None:
 
 def save_port(session: Session, record: PortRecord) -> None:
     """Insert or replace."""
-    _save(session, record)
-
-
-def save_member(session: Session, record: MemberRecord) -> None:
-    """Insert or replace; the load balancer's row must be there."""
     _save(session, record)
 
 
@@ -116,11 +100,6 @@ def delete_amphora(session: Session, amphora_id: str) -> None:
 def delete_port(session: Session, row_id: str) -> None:
     """Delete the row, if there is one."""
     session.execute(sa.delete(models.Port).where(models.Port.id == row_id))
-
-
-def delete_member(session: Session, member_id: str) -> None:
-    """Delete the row, if there is one."""
-    session.execute(sa.delete(models.Member).where(models.Member.id == member_id))
 
 
 def delete_load_balancer(session: Session, load_balancer_id: str) -> None:

@@ -56,15 +56,13 @@ def of_load_balancer(
     session: Session, load_balancer_id: str, limit: int = 50
 ) -> tuple[ReasonRecord, ...]:
     """The newest reasons of a load balancer and its children, newest first."""
-    return _select(session, models.Reason.load_balancer_id == load_balancer_id, limit)
-
-
-def latest(session: Session, object_type: ObjectType, object_id: str) -> ReasonRecord | None:
-    """The newest reason of one object, or None."""
-    mine = sa.and_(
-        models.Reason.object_type == object_type.value, models.Reason.object_id == object_id
+    query = (
+        sa.select(models.Reason)
+        .where(models.Reason.load_balancer_id == load_balancer_id)
+        .order_by(models.Reason.seq.desc())
+        .limit(limit)
     )
-    return next(iter(_select(session, mine, 1)), None)
+    return tuple(_record(row) for row in session.scalars(query))
 
 
 def latest_of(
@@ -91,13 +89,6 @@ def clear(session: Session, object_type: ObjectType, object_id: str) -> None:
             models.Reason.object_type == object_type.value, models.Reason.object_id == object_id
         )
     )
-
-
-def _select(
-    session: Session, where: sa.ColumnElement[bool], limit: int
-) -> tuple[ReasonRecord, ...]:
-    query = sa.select(models.Reason).where(where).order_by(models.Reason.seq.desc()).limit(limit)
-    return tuple(_record(row) for row in session.scalars(query))
 
 
 def _record(row: models.Reason) -> ReasonRecord:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from sriov_provider import cloud_errors
+from sriov_provider.cloud_errors import Refusal
 from sriov_provider.errors import Code, ProviderError
 
 
+def _refused(status: int, kind: str, message: str) -> ProviderError:
+    return cloud_errors.from_refusal("fake", Refusal(status, kind, message))
+
+
 def no_vf() -> ProviderError:
-    return cloud_errors.no_vf("Failed to claim PCI devices for interface attach (HTTP 400)")
+    return _refused(400, "", "Failed to claim PCI device for interface attach")
 
 
 def port_busy() -> ProviderError:
-    return cloud_errors.port_busy("Port is still in use (HTTP 409)")
+    return _refused(409, "", "Port 1 is still in use")
 
 
 def not_found() -> ProviderError:
@@ -32,15 +37,15 @@ def timeout() -> ProviderError:
 
 
 def quota() -> ProviderError:
-    return cloud_errors.quota("Quota exceeded for resources: ['port'] (HTTP 409)")
+    return _refused(409, "OverQuota", "Quota exceeded for resources: ['port']")
 
 
 def no_address() -> ProviderError:
-    return cloud_errors.no_address("No more IP addresses available on network (HTTP 409)")
+    return _refused(409, "IpAddressGenerationFailure", "No more IP addresses available on network")
 
 
 def binding_failed() -> ProviderError:
-    return cloud_errors.binding_failed("PortBindingFailed (HTTP 500)")
+    return _refused(500, "", "PortBindingFailed")
 
 
 def unreachable() -> ProviderError:

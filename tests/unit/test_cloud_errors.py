@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sriov_provider import cloud_errors
 from sriov_provider.cloud_errors import Refusal
 from sriov_provider.errors import Code
+from tests.fakes import errors
 
 
 @given(st.integers(400, 599), st.text(max_size=30), st.text(max_size=60))
@@ -30,11 +31,12 @@ def test_server_errors_pass(status: int) -> None:
 @pytest.mark.parametrize(
     ("error", "code", "retriable"),
     [
-        (cloud_errors.no_vf("x"), Code.NO_VF, True),
-        (cloud_errors.binding_failed("x"), Code.BINDING_FAILED, True),
-        (cloud_errors.port_busy("x"), Code.PORT_BUSY, False),
-        (cloud_errors.quota("x"), Code.QUOTA, False),
-        (cloud_errors.timeout("x"), Code.CLOUD_ERROR, True),
+        (errors.no_vf(), Code.NO_VF, True),
+        (errors.binding_failed(), Code.BINDING_FAILED, True),
+        (errors.port_busy(), Code.PORT_BUSY, False),
+        (errors.no_address(), Code.NO_ADDRESS, False),
+        (errors.quota(), Code.QUOTA, False),
+        (errors.timeout(), Code.CLOUD_ERROR, True),
     ],
 )
 def test_the_named_failures(error: cloud_errors.ProviderError, code: Code, retriable: bool) -> None:

@@ -70,7 +70,7 @@ def test_rows_survive_and_become_normal(url: str) -> None:
     amphora = AmphoraRecord("a", lb.id)
     sessions = Sessions(url)
     sessions.run(lambda session: inventory.save_load_balancer(session, lb))
-    sessions.run(lambda session: inventory.save_member(session, member))
+    sessions.run(lambda session: inventory.replace_members(session, lb.id, (member,)))
     sessions.run(lambda session: inventory.save_amphora(session, amphora))
     sessions.dispose()
     migrate.downgrade(url, "0001")

@@ -121,13 +121,13 @@ def test_success_clears_reasons_but_not_of_what_is_in_error(sessions: Sessions) 
     sessions.run(lambda session: reasons.add(session, record))
     errored = {"members": [{"id": "m", "provisioning_status": "ERROR"}]}
     sessions.run(lambda session: outbox.record_outcome(session, job, JobState.DONE, errored))
-    assert sessions.read(lambda session: reasons.latest(session, ObjectType.MEMBER, "m"))
+    assert sessions.read(lambda session: reasons.latest_of(session, ObjectType.MEMBER, ["m"]))
     again = Job("again", "lb", Action.UPDATE, ObjectType.MEMBER, "m")
     sessions.run(lambda session: jobs.enqueue(session, again))
     job2 = jobs.claim(sessions, "w", 30)
     assert job2 is not None
     sessions.run(lambda session: outbox.record_outcome(session, job2, JobState.DONE, {}))
-    assert sessions.read(lambda session: reasons.latest(session, ObjectType.MEMBER, "m")) is None
+    assert sessions.read(lambda session: reasons.latest_of(session, ObjectType.MEMBER, ["m"])) == {}
     assert _left(sessions) == 1
 
 
@@ -184,9 +184,8 @@ def test_a_vanished_object_is_dropped_with_a_reason(
     assert box.deliver_pending() == 1
     assert octavia.taken == [("lb", "ACTIVE")]
     assert _left(sessions) == 0
-    reason = sessions.read(lambda session: reasons.latest(session, ObjectType.MEMBER, "m"))
-    assert reason is not None
-    assert (reason.code, reason.load_balancer_id) == ("not-found", "lb")
+    (reason,) = sessions.read(lambda session: reasons.of_load_balancer(session, "lb"))
+    assert (reason.code, reason.object_id) == ("not-found", "m")
 
 
 def test_a_vanished_load_balancer_is_dropped(
@@ -223,7 +222,7 @@ def test_a_load_balancer_that_octavia_has_is_never_given_up(
     for _ in range(12):
         box.deliver_pending()
         _make_due(sessions)
-    assert sessions.read(lambda session: reasons.latest(session, ObjectType.MEMBER, "m"))
+    assert sessions.read(lambda session: reasons.latest_of(session, ObjectType.MEMBER, ["m"]))
     assert _left(sessions) == 1
     octavia.refused = set()
     assert box.deliver_pending() == 1

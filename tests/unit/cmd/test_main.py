@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from sqlalchemy.orm import Session
 
 from sriov_provider.cmd import dry_run, explain, main, worker
 from sriov_provider.db import inventory, jobs, migrate, outbox, reasons
@@ -57,17 +58,20 @@ def filled(url: str) -> None:
     sessions = Sessions(url)
     reason = Reason(Code.NO_VF, "No capacity.", "No VF on host1.")
     job = Job("job1", "lb", Action.CREATE, ObjectType.MEMBER, "m")
-    with sessions.begin() as session:
+
+    def write(session: Session) -> None:
         lb = LoadBalancerRecord("lb", "project", "192.0.2.1", "vip", "s", "n", "direct")
         inventory.save_load_balancer(session, lb)
         inventory.save_amphora(session, AmphoraRecord("amp", "lb", host="host1"))
         port = PortRecord("row", "lb", "amp", "n", PortRole.VIP, "direct", addresses=(("s", "a"),))
         inventory.save_port(session, port)
         member = MemberRecord("m", "lb", "p", "10.0.0.1", None, failed=True)
-        inventory.save_member(session, member)
+        inventory.replace_members(session, "lb", (member,))
         reasons.add(session, reasons.record(ObjectType.MEMBER, "m", "lb", reason, "job0"))
         jobs.enqueue(session, job)
         outbox.put(session, "lb", {"loadbalancers": [{"id": "lb"}]})
+
+    sessions.run(write)
     jobs.claim(sessions, "worker-7", 60)
     sessions.dispose()
 

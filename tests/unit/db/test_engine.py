@@ -11,6 +11,7 @@ import pymysql
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.orm import Session
 
 from sriov_provider.db import engine, inventory, migrate
 from sriov_provider.db.engine import Sessions, is_transient
@@ -148,14 +149,17 @@ def test_a_missing_database_driver_is_explained(monkeypatch: pytest.MonkeyPatch)
     assert "psycopg" in caught.value.reason.operator
 
 
-def test_begin_commits_and_rolls_back(url: str) -> None:
+def test_work_commits_or_rolls_back(url: str) -> None:
     sessions = Sessions(url)
-    with sessions.begin() as session:
-        session.execute(sa.text("CREATE TABLE t (x INTEGER)"))
-        session.execute(sa.text("INSERT INTO t VALUES (1)"))
-    with pytest.raises(KeyError), sessions.begin() as session:
+    sessions.run(lambda s: s.execute(sa.text("CREATE TABLE t (x INTEGER)")))
+    sessions.run(lambda s: s.execute(sa.text("INSERT INTO t VALUES (1)")))
+
+    def fail(session: Session) -> None:
         session.execute(sa.text("INSERT INTO t VALUES (2)"))
         raise KeyError
+
+    with pytest.raises(KeyError):
+        sessions.run(fail)
     assert sessions.read(lambda s: s.scalar(sa.text("SELECT count(*) FROM t"))) == 1
 
 
