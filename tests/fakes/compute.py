@@ -6,6 +6,7 @@ from sriov_provider import cloud_errors
 from sriov_provider.compute.base import Server, ServerSpec
 from sriov_provider.network.base import FixedIp, PortSpec
 from sriov_provider.vnic import VF_KINDS
+from tests.fakes import errors
 from tests.fakes.faults import verb
 from tests.fakes.state import ServerGroupRow, ServerRow, State, new_id
 
@@ -92,7 +93,7 @@ class FakeCompute(State):
         if holder == server_id:
             return
         if holder:
-            raise cloud_errors.port_busy(f"Port {port_id} is still in use by {holder}")
+            raise errors.port_busy(port_id)
         self._bind(port_id, row)
 
     @verb
@@ -106,7 +107,7 @@ class FakeCompute(State):
             if port_id not in self.port_rows:
                 raise cloud_errors.not_found(f"Port {port_id} could not be found")
             if self.port_rows[port_id].device_id:
-                raise cloud_errors.port_busy(f"Port {port_id} is still in use")
+                raise errors.port_busy(port_id)
 
     def _schedule(self, spec: ServerSpec) -> str | None:
         """The first host with enough VFs that the server group allows; hosts in turn."""

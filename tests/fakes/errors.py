@@ -11,12 +11,12 @@ def _refused(status: int, kind: str, message: str) -> ProviderError:
     return cloud_errors.from_refusal("fake", Refusal(status, kind, message))
 
 
-def no_vf() -> ProviderError:
-    return _refused(400, "", "Failed to claim PCI device for interface attach")
+def no_vf(where: str = "interface attach") -> ProviderError:
+    return _refused(400, "", f"Failed to claim PCI device for {where}")
 
 
-def port_busy() -> ProviderError:
-    return _refused(409, "", "Port 1 is still in use")
+def port_busy(port: str = "1") -> ProviderError:
+    return _refused(409, "", f"Port {port} is still in use")
 
 
 def not_found() -> ProviderError:
@@ -40,8 +40,9 @@ def quota() -> ProviderError:
     return _refused(409, "OverQuota", "Quota exceeded for resources: ['port']")
 
 
-def no_address() -> ProviderError:
-    return _refused(409, "IpAddressGenerationFailure", "No more IP addresses available on network")
+def no_address(where: str = "network") -> ProviderError:
+    message = f"No more IP addresses available on {where}"
+    return _refused(409, "IpAddressGenerationFailure", message)
 
 
 def binding_failed() -> ProviderError:

@@ -8,10 +8,10 @@ import itertools
 import uuid
 from collections.abc import Iterator
 
-from sriov_provider import cloud_errors
 from sriov_provider.compute.base import ServerSpec
 from sriov_provider.network.base import FixedIp, GroupRule, Network, Port, PortSpec, Subnet
 from sriov_provider.vnic import VF_KINDS
+from tests.fakes import errors
 from tests.fakes.faults import Faults
 
 
@@ -150,7 +150,7 @@ class State(Faults):
         for address in ipaddress.ip_network(subnet.cidr).hosts():
             if str(address) not in taken:
                 return str(address)
-        raise cloud_errors.no_address(f"No more IP addresses available on subnet {subnet.id}")
+        raise errors.no_address(f"subnet {subnet.id}")
 
     def _put_port(self, port_id: str, **changes: object) -> Port:
         port = dataclasses.replace(self.port_rows[port_id], **changes)  # type: ignore[arg-type]
@@ -163,7 +163,7 @@ class State(Faults):
         slot = None
         if port.vnic_type in VF_KINDS:
             if not host.free_vfs:
-                raise cloud_errors.no_vf(f"Failed to claim PCI devices on {host.name}")
+                raise errors.no_vf(host.name)
             slot = host.free_vfs.pop(0)
         neutron_filters = slot is None or host.offloads
         self._put_port(
