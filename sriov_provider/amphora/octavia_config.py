@@ -11,7 +11,7 @@ from typing import Any
 from cryptography import x509
 from octavia.amphorae.backends.agent import agent_jinja_cfg
 from octavia.common import config as octavia_conf
-from octavia.common import data_models, exceptions
+from octavia.common import constants, data_models, exceptions
 from octavia.common.jinja import user_data_jinja_cfg
 from octavia.common.jinja.haproxy.combined_listeners import jinja_cfg as haproxy_jinja
 from octavia.common.jinja.logging import logging_jinja_cfg
@@ -65,6 +65,7 @@ class OctaviaAmphoraBuilder:
 
         :raises ProviderError: CERTIFICATE or CONFIGURATION
         """
+        _check_volume_driver()
         certificate, key = _server_certificate(amphora_id)
         logging = logging_jinja_cfg.LoggingJinjaTemplater(
             cfg.CONF.amphora_agent.logging_template_override
@@ -82,6 +83,22 @@ class OctaviaAmphoraBuilder:
             files if in_user_data else {}
         )
         return {} if in_user_data else files, user_data or None, _expiry(certificate)
+
+
+def _check_volume_driver() -> None:
+    """Booting amphorae from other disks than the operator says would be no small surprise."""
+    name = cfg.CONF.controller_worker.volume_driver
+    if name != constants.VOLUME_NOOP_DRIVER:
+        raise _incomplete(
+            f"[controller_worker] volume_driver is {name}, but this provider boots amphorae from "
+            f"images only ({constants.VOLUME_NOOP_DRIVER})."
+        )
+
+
+def _incomplete(cause: str) -> ProviderError:
+    return ProviderError(
+        Code.CONFIGURATION, "The load balancer service is not set up completely.", cause
+    )
 
 
 def _server_certificate(amphora_id: str) -> tuple[bytes, bytes]:
@@ -109,11 +126,7 @@ def _client_ca() -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
     except OSError as e:
-        raise ProviderError(
-            Code.CONFIGURATION,
-            "The load balancer service is not set up completely.",
-            f"[controller_worker] client_ca cannot be read: {e}",
-        ) from e
+        raise _incomplete(f"[controller_worker] client_ca cannot be read: {e}") from e
 
 
 class Templates:

@@ -78,6 +78,14 @@ def test_agent_configuration_and_logging(settings: Config) -> None:
     assert "write_files" not in yaml.safe_load(user_data)
 
 
+def test_amphorae_are_not_booted_from_other_disks_than_the_operator_says(settings: Config) -> None:
+    settings.config(group="controller_worker", volume_driver="volume_cinder_driver")
+    with pytest.raises(ProviderError) as caught:
+        OctaviaAmphoraBuilder().boot_files(AMPHORA, "SINGLE")
+    assert caught.value.reason.code is Code.CONFIGURATION
+    assert "volume_cinder_driver" in caught.value.reason.operator
+
+
 def test_files_in_user_data(settings: Config) -> None:
     settings.config(group="controller_worker", user_data_config_drive=True)
     files, user_data, _ = OctaviaAmphoraBuilder().boot_files(AMPHORA, "SINGLE")
