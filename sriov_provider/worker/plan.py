@@ -46,10 +46,10 @@ def make(job: Job, lb: tree.LoadBalancer | None, inventory: Inventory, facts: Fa
     if lb is None or (job.object_type is ObjectType.LOADBALANCER and job.action is Action.DELETE):
         return removal(job, inventory)
     wanted = desired.without_deleted(lb, job)
-    failed, networks = plan_members.sort_members(job, wanted, inventory, facts)
-    serve = desired.without_members(wanted, set(failed))
     topology = str(lb.flavor.get("loadbalancer_topology") or facts.settings.topology)
     kept, released = _split_amphorae(job, inventory, topology, facts)
+    failed, networks = plan_members.sort_members(job, wanted, kept, inventory, facts)
+    serve = desired.without_members(wanted, set(failed))
     plans = tuple(
         plan_amphora.amphora(a, serve, networks, inventory, facts, topology) for a in kept
     )

@@ -6,21 +6,27 @@ from collections.abc import Mapping
 
 from sriov_provider import tree
 from sriov_provider.errors import Reason
-from sriov_provider.records import Action, Inventory, Job, MemberRecord, PortRole
+from sriov_provider.records import AmphoraRecord, Inventory, Job, MemberRecord, PortRole
 from sriov_provider.worker import desired
 from sriov_provider.worker.plan_amphora import alive
 from sriov_provider.worker.plan_model import Facts
 
 
 def sort_members(
-    job: Job, lb: tree.LoadBalancer, inventory: Inventory, facts: Facts
+    job: Job,
+    lb: tree.LoadBalancer,
+    kept: tuple[AmphoraRecord, ...],
+    inventory: Inventory,
+    facts: Facts,
 ) -> tuple[dict[str, Reason], dict[str, str]]:
-    """Which members cannot be served and why, and the network of each that has one."""
+    """Which members cannot be served and why, and the network of each that has one.
+
+    :param kept: the amphorae that will serve them; ports of others stand in nobody's way
+    """
     attached = {lb.vip_network_id: desired.vip_kind(lb.flavor)}
-    gone = job.action is Action.FAILOVER
-    if not gone:
-        live = [p for p in inventory.ports if p.role is PortRole.MEMBER and alive(p)]
-        attached.update({p.network_id: p.vnic_type for p in live})
+    ids = {a.id for a in kept}
+    live = [p for p in inventory.ports if p.role is PortRole.MEMBER and alive(p)]
+    attached.update({p.network_id: p.vnic_type for p in live if p.amphora_id in ids})
     failed = _kept_out(job, lb, inventory)
     networks: dict[str, str] = {}
     # A member that is already served is not turned out by one that comes later in the tree.

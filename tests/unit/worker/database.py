@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, sessionmaker
 
 from sriov_provider.db.engine import Sessions
 from tests.fakes.errors import Killed
@@ -29,6 +29,15 @@ class MortalSessions(Sessions):
         if fresh:
             event.listen(engine, "connect", _hasten)
         return engine
+
+    def _session(self, read_only: bool = False) -> Session:
+        # Thousands of sessions in one test: an engine with options is not made for each.
+        makers = self.__dict__.setdefault("_makers", {})
+        if read_only not in makers:
+            bind = self.engine.execution_options(read_only=read_only)
+            makers[read_only] = sessionmaker(bind, expire_on_commit=False)
+        made: Session = makers[read_only]()
+        return made
 
     def run(self, work: Callable[[Session], T]) -> T:
         self._check()
