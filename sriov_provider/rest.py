@@ -8,6 +8,7 @@ from typing import Any
 
 from keystoneauth1 import exceptions as ks_exceptions
 from openstack import exceptions as sdk_exceptions
+from oslo_config import cfg
 
 from sriov_provider import cloud_errors
 from sriov_provider.cloud import Cloud
@@ -115,6 +116,10 @@ def _guarded(what: str, send: Callable[[], Any]) -> Any:
         raise cloud_errors.failure(Code.CONFIGURATION, message, retriable=True) from error
     except ks_exceptions.ClientException as error:
         raise cloud_errors.cloud_error(f"{what}: {error}", retriable=True) from error
+    except (OSError, cfg.Error) as error:
+        # Files of certificates that cannot be read are reported as a bare OSError.
+        message = f"{what}: the settings cannot be used: {error}"
+        raise cloud_errors.failure(Code.CONFIGURATION, message, retriable=True) from error
 
 
 def _answer(response: Any) -> Answer:

@@ -243,3 +243,19 @@ def test_nova_may_have_another_ca_than_keystone(tmp_path: pathlib.Path) -> None:
         only_keystone = NovaCompute(Cloud(keystone.conf(tmp_path, f"cafile = {one}\n")))
         assert reason(only_keystone.check_flavor, "1").reason.code is Code.CLOUD_ERROR
         assert len(nova.calls()) == 1
+
+
+def test_ca_file_that_is_missing(tmp_path: pathlib.Path) -> None:
+    pem = self_signed(tmp_path / "keystone.pem")
+    with Services(certificate=pem) as services:
+        neutron = NeutronNetwork(Cloud(services.conf(tmp_path, "cafile = /absent/ca.pem\n")))
+        error = reason(neutron.ports, "lb-1")
+    assert error.reason.code is Code.CONFIGURATION
+    assert "/absent/ca.pem" in error.reason.operator
+
+
+def test_setting_that_is_none(services: Services, tmp_path: pathlib.Path) -> None:
+    nova = NovaCompute(Cloud(services.conf(tmp_path, "[nova]\ninsecure = perhaps\n")))
+    error = reason(nova.check_flavor, "1")
+    assert error.reason.code is Code.CONFIGURATION
+    assert "insecure" in error.reason.operator
