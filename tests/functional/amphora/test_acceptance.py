@@ -112,4 +112,6 @@ def keepalived_check(directory: Path, text: str) -> subprocess.CompletedProcess[
     config.write_text(text.replace(namespace, ""))
     assert KEEPALIVED is not None
     command = [KEEPALIVED, f"-t{directory}/keepalived.log", "-f", str(config)]
-    return subprocess.run(command, capture_output=True, text=True)
+    # Not a virtual environment's amphora-health-checker: keepalived judges whose file that is.
+    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+    return subprocess.run(command, env=env, capture_output=True, text=True)
