@@ -20,10 +20,10 @@ PASSING = {
 
 
 def undisturbed(world: World, name: str) -> tuple[list[str], Shape]:
-    """The calls of an operation and the world after it, by a first run."""
+    """The calls of an operation and the world after it."""
     operation = OPERATIONS[name]
     operation.prepare(world)
-    calls_of(world, operation)
+    calls_of(world, operation)  # from then on every run makes the same calls
     lb, subject = operation.start(world)
     world.calls.forget()
     world.run_all()

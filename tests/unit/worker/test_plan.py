@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sriov_provider import tree, vnic
@@ -122,7 +122,6 @@ def test_a_single_topology_keeps_one_amphora_and_releases_the_others(case: Plann
 
 
 @given(planned(), st.integers(1, 3))
-@settings(max_examples=200)
 def test_planning_again_changes_nothing(case: Planned, attempt: int) -> None:
     made, inventory, job, lb = case
     # A port of the wrong kind stands in a member's way for as long as it is there.
