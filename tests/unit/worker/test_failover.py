@@ -66,14 +66,20 @@ def test_old_amphora_serves_on_when_the_new_one_cannot_be_built(world: World) ->
     clean(world, scene.lb)
 
 
-def test_release_first_needs_no_second_vf(world: World) -> None:
-    scene = working(world, **strategy("release_first"))
-    for host in world.cloud.hosts.values():
-        host.free_vfs.clear()
+@pytest.mark.parametrize("name", ["build_first", "release_first"])
+def test_host_without_a_spare_vf(world: World, name: str) -> None:
+    """Giving the old amphora up first is what needs no second VF."""
+    del world.cloud.hosts["host-1"]
+    scene = working(world, **strategy(name))
+    old = world.only_amphora(scene.lb)
+    world.cloud.hosts["host-0"].free_vfs.clear()
     failed_over(world, scene)
-    if world.agent.provisioning(scene.lb) == "ERROR":  # the scheduler knows nothing of VFs
-        failed_over(world, scene)
-    assert world.agent.provisioning(scene.lb) == "ACTIVE"
+    if name == "release_first":
+        assert world.agent.provisioning(scene.lb) == "ACTIVE"
+        assert world.served_members(scene.lb) == {scene.direct, scene.normal}
+    else:
+        assert world.codes(scene.lb, scene.lb) == ["no-vf"]
+        assert world.only_amphora(scene.lb) == old  # it serves on
 
 
 def test_member_that_had_no_vf_gets_another_chance(world: World) -> None:
