@@ -1,0 +1,71 @@
+"""Settings as an operator's octavia.conf gives them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from octavia.opts import list_opts
+
+from sriov_provider import config
+
+SHARED = {
+    "controller_worker": config.CONTROLLER_WORKER_OPTS,
+    "nova": config.NOVA_OPTS,
+    "driver_agent": config.DRIVER_AGENT_OPTS,
+    "networking": config.NETWORKING_OPTS,
+}
+
+
+def _stock(group: str) -> dict[str, Any]:
+    return {o.dest: o for g, opts in list_opts() if str(g) == group for o in opts}
+
+
+def _amphora(tmp_path: Path, text: str) -> config.Amphora:
+    path = tmp_path / "octavia.conf"
+    path.write_text(text)
+    return config.settings(config.parse([str(path)])).amphora
+
+
+@pytest.mark.parametrize(
+    ("group", "option"), [(g, o) for g, opts in SHARED.items() for o in opts], ids=str
+)
+def test_a_shared_option_is_the_stock_one(group: str, option: Any) -> None:
+    stock = _stock(group)[option.dest]
+    assert type(option.type).__name__ == type(stock.type).__name__
+    assert option.default == stock.default
+
+
+def test_amphorae_are_booted_as_the_stock_providers_are(tmp_path: Path) -> None:
+    found = _amphora(
+        tmp_path,
+        "[controller_worker]\namp_boot_network_list = mgmt,extra\namp_secgroup_list = one,two\n"
+        "amp_flavor_id = 7\namp_image_tag = amphora\namp_image_owner_id = owner\n"
+        "amp_ssh_key_name = key\namp_active_retries = 4\namp_active_wait_sec = 5\n"
+        "[nova]\nenable_anti_affinity = true\nanti_affinity_policy = soft-anti-affinity\n"
+        "random_amphora_name_length = 12\navailability_zone = az1\n"
+        "[networking]\nport_detach_timeout = 9\n",
+    )
+    assert found == config.Amphora(
+        boot_networks=("mgmt", "extra"),
+        security_groups=("one", "two"),
+        flavor="7",
+        image_tag="amphora",
+        image_owner="owner",
+        key_name="key",
+        boot_timeout=20.0,
+        boot_interval=5.0,
+        availability_zone="az1",
+        anti_affinity="soft-anti-affinity",
+        random_name_length=12,
+        detach_timeout=9.0,
+    )
+
+
+def test_anti_affinity_is_off_unless_asked_for(tmp_path: Path) -> None:
+    assert _amphora(tmp_path, "[nova]\nanti_affinity_policy = anti-affinity\n") == config.Amphora()
+
+
+def test_the_database_url_is_not_shown() -> None:
+    assert "hidden" not in repr(config.Settings(database_connection="mysql://u:hidden@h/d"))
