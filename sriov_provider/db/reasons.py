@@ -65,6 +65,16 @@ def of_load_balancer(
     return tuple(_record(row) for row in session.scalars(query))
 
 
+def objects(session: Session, load_balancer_id: str) -> frozenset[tuple[ObjectType, str]]:
+    """The objects of a load balancer that have a reason on record."""
+    query = (
+        sa.select(models.Reason.object_type, models.Reason.object_id)
+        .where(models.Reason.load_balancer_id == load_balancer_id)
+        .distinct()
+    )
+    return frozenset((ObjectType(kind), object_id) for kind, object_id in session.execute(query))
+
+
 def latest_of(
     session: Session, object_type: ObjectType, object_ids: Collection[str]
 ) -> dict[str, Reason]:

@@ -42,7 +42,9 @@ class _Node:
     below: tuple[Key, ...] = ()
 
 
-def statuses(job: Job, tree: LoadBalancer | None, failed: Failed) -> Statuses:
+def statuses(
+    job: Job, tree: LoadBalancer | None, failed: Failed, recovered: Collection[Key] = ()
+) -> Statuses:
     """The answer for ``DriverLibrary.update_loadbalancer_status``.
 
     :param job: the job that has ended for good, well or badly
@@ -51,6 +53,7 @@ def statuses(job: Job, tree: LoadBalancer | None, failed: Failed) -> Statuses:
     :param failed: the objects that do not work, with the reason: the job's own and those that
         failed on the way or before. With the load balancer in it everything the job is about has
         failed
+    :param recovered: objects that were reported as failed before and are served now
     """
     nodes = _nodes(tree)
     root = (ObjectType.LOADBALANCER, job.load_balancer_id)
@@ -59,7 +62,8 @@ def statuses(job: Job, tree: LoadBalancer | None, failed: Failed) -> Statuses:
     answered = _answered(job, root, nodes, errors)
     monitors = _monitored(tree, gone | errors)
     entries: dict[Key, dict[str, str]] = {}
-    for key in dict.fromkeys((*answered, *gone)):
+    known = [key for key in recovered if key in nodes]
+    for key in dict.fromkeys((*answered, *gone, *known)):
         entries[key] = _entry(key, nodes.get(key), key in gone, key in errors, monitors)
     for key in _members_of_monitor(job, nodes):
         entries.setdefault(key, _operating(key, nodes[key], monitors))

@@ -42,11 +42,13 @@ def succeeded(
         for member, reason in failed.items()
         if inventory.reasons.get(member) != reason
     ]
-    statuses = mapping.statuses(job, lb, keys)
+    # The whole tree is in force now: what failed in an earlier job and is not left out works.
+    recovered = reasons.objects(session, job.load_balancer_id) - keys.keys()
+    statuses = mapping.statuses(job, lb, keys, recovered)
     if not outbox.record_outcome(session, job, JobState.DONE, statuses, news):
         return
-    for member in inventory.reasons.keys() - failed.keys():
-        reasons.clear(session, ObjectType.MEMBER, member)
+    for kind, object_id in recovered:
+        reasons.clear(session, kind, object_id)
     if _removed(job):
         inventory_db.delete_load_balancer(session, job.load_balancer_id)
         return
