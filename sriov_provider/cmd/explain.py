@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import datetime
 import enum
+import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -22,6 +23,8 @@ from sriov_provider.records import Inventory, Job, ReasonRecord
 
 # Neither the id of the load balancer, which heads the page, nor documents of many lines.
 _LEFT_OUT = frozenset({"load_balancer_id", "firewall_document", "objects"})
+# Characters of a row, next to the column with the names.
+_WIDTH = 96
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,17 +38,17 @@ class State:
 
 
 class Rows(FormattableColumn[Any]):  # type: ignore[misc]
-    """A list of dicts, for a person as one line each."""
+    """A list of dicts, for a person as a paragraph each."""
 
     def human_readable(self) -> str:
-        return "\n".join(_line(row) for row in self._value)
+        return "\n".join(_fold(_line(row)) for row in self._value)
 
 
 class Lines(FormattableColumn[Any]):  # type: ignore[misc]
     """A list of strings."""
 
     def human_readable(self) -> str:
-        return "\n".join(self._value)
+        return "\n".join(_fold(line) for line in self._value)
 
 
 class Explain(ShowOne):  # type: ignore[misc]
@@ -143,6 +146,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value
+
+
+def _fold(line: str) -> str:
+    """Without a terminal that tells its width, cliff makes a table as wide as its widest row."""
+    return textwrap.fill(
+        line, _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _line(row: Mapping[str, Any]) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -49,6 +51,13 @@ class ProviderApp(App):  # type: ignore[misc]
             "(default: where Octavia's own services look).",
         )
         return parser
+
+    def configure_logging(self) -> None:
+        """cliff's, without what libraries tell about themselves rather than about our work."""
+        super().configure_logging()
+        warnings.filterwarnings("ignore", message="\\s*Eventlet is deprecated")
+        if self.options.verbose_level <= self.DEFAULT_VERBOSE_LEVEL:
+            logging.getLogger("oslo_service").setLevel(logging.WARNING)
 
     @property
     def config_files(self) -> tuple[str, ...]:

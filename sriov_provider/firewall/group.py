@@ -19,9 +19,13 @@ def group_rules(
 ) -> tuple[GroupRule, ...]:
     """What may come in from outside; replies are let in by Neutron's own connection tracking.
 
+    Groups of the user's own on the VIP decide alone who reaches the listeners: rules of one group
+    would open what the other does not.
+
     :param peers: base addresses of the other amphorae: VRRP and haproxy peers come from them
     """
-    rules = {r for listener in listeners(load_balancer) for r in _listener(listener)}
+    ours = () if load_balancer.vip_sg_ids else listeners(load_balancer)
+    rules = {r for listener in ours for r in _listener(listener)}
     port = peer_port(load_balancer)
     for peer in peers:
         network = ipaddress.ip_network(peer)

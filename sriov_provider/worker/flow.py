@@ -121,4 +121,9 @@ def _removal(run: Run) -> base_flow.Flow:
 
 def describe(flow: base_flow.Flow) -> list[str]:
     """Names of the tasks, in order of the layout; for ``explain``."""
-    return [node.name for node, _ in flow.iter_nodes()]
+    parts = [node for node, _ in flow.iter_nodes()]
+    return [
+        name
+        for part in parts
+        for name in (describe(part) if isinstance(part, base_flow.Flow) else [part.name])
+    ]

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import signal
+import subprocess
 import sys
 import threading
 import types
@@ -62,7 +63,14 @@ def filled(url: str) -> None:
     def write(session: Session) -> None:
         lb = LoadBalancerRecord("lb", "project", "192.0.2.1", "vip", "s", "n", "direct")
         inventory.save_load_balancer(session, lb)
-        inventory.save_amphora(session, AmphoraRecord("amp", "lb", host="host1"))
+        amphora = AmphoraRecord(
+            *("00000000-0000-4000-8000-00000000000a", "lb"),
+            host="host1",
+            compute_id="00000000-0000-4000-8000-00000000000b",
+            vrrp_port_id="00000000-0000-4000-8000-00000000000c",
+            firewall_digest="d" * 64,
+        )
+        inventory.save_amphora(session, amphora)
         port = PortRecord("row", "lb", "amp", "n", PortRole.VIP, "direct", addresses=(("s", "a"),))
         inventory.save_port(session, port)
         member = MemberRecord("m", "lb", "p", "10.0.0.1", None, failed=True)
@@ -127,6 +135,7 @@ def test_explain_for_people(
         assert text in out
     assert "ensure-port" in out
     assert "ensure-rules" in out
+    assert max(map(len, out.splitlines())) <= 125
 
 
 @pytest.mark.usefixtures("filled")
@@ -196,3 +205,23 @@ def test_default_files_are_octavias(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "octavia.conf.d/a.conf",
         "octavia.conf.d/b.conf",
     ]
+
+
+def test_libraries_that_speak_of_themselves_are_silent(
+    config: list[str], url: str, tmp_path: Path
+) -> None:
+    migrate.upgrade(url)
+    job = Job("job1", "lb", Action.CREATE, ObjectType.LOADBALANCER, "lb")
+    Sessions(url).run(lambda session: jobs.enqueue(session, job))
+    with Path(config[1]).open("a") as file:
+        file.write("[driver_agent]\n")
+        for name in ("status", "stats", "get"):
+            file.write(f"{name}_socket_path = {tmp_path}/{name}\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "sriov_provider.cmd.main", *config, "explain", "lb"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "not available" in done.stdout
+    assert done.stderr == ""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 from hypothesis import given
 
 from sriov_provider import tree
@@ -43,6 +45,15 @@ def test_peers_may_speak_vrrp_and_to_haproxy() -> None:
 
 def test_a_disabled_load_balancer_has_no_rules() -> None:
     assert group_rules(_lb(tree.Listener("a", "TCP", 80), enabled=False)) == ()
+
+
+def test_groups_of_the_user_alone_decide_who_reaches_the_listeners() -> None:
+    lb = dataclasses.replace(_lb(tree.Listener("a", "TCP", 80)), vip_sg_ids=("mine",))
+    assert group_rules(lb) == ()
+    assert group_rules(lb, peers=["192.0.2.10"]) == (
+        GroupRule("IPv4", "112", None, "192.0.2.10/32"),
+        GroupRule("IPv4", "tcp", 1025, "192.0.2.10/32"),
+    )
 
 
 @given(scenes.load_balancers)
