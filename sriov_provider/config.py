@@ -82,6 +82,10 @@ CONTROLLER_WORKER_OPTS = (
     cfg.IntOpt("amp_active_wait_sec", default=10),
     cfg.StrOpt("loadbalancer_topology", default="SINGLE"),
 )
+HAPROXY_AMPHORA_OPTS = (
+    cfg.IntOpt("connection_max_retries", default=120),
+    cfg.IntOpt("connection_retry_interval", default=5),
+)
 NOVA_OPTS = (
     cfg.StrOpt("service_name"),
     cfg.StrOpt("endpoint"),
@@ -124,9 +128,11 @@ class Worker:
 
 @dataclasses.dataclass(frozen=True)
 class Amphora:
-    """How amphorae are booted; from ``[controller_worker]`` and ``[nova]``.
+    """How amphorae are booted; from ``[controller_worker]``, ``[nova]`` and
+    ``[haproxy_amphora]``.
 
-    ``boot_timeout`` and ``boot_interval`` in seconds; ``detach_timeout`` in seconds.
+    ``boot_timeout``, ``boot_interval`` and ``agent_timeout`` (the time from Nova's ACTIVE to the
+    agent's first answer) in seconds; ``detach_timeout`` in seconds.
     """
 
     boot_networks: tuple[str, ...] = ()
@@ -138,6 +144,7 @@ class Amphora:
     topology: str = "SINGLE"
     boot_timeout: float = 300.0
     boot_interval: float = 10.0
+    agent_timeout: float = 600.0
     availability_zone: str | None = None
     anti_affinity: str | None = None
     random_name_length: int = 0
@@ -175,6 +182,7 @@ def parse(config_files: Sequence[str]) -> Any:
     conf = cfg.ConfigOpts()
     conf.register_opts(OPTS, GROUP)
     conf.register_opts(CONTROLLER_WORKER_OPTS, "controller_worker")
+    conf.register_opts(HAPROXY_AMPHORA_OPTS, "haproxy_amphora")
     conf.register_opts(NOVA_OPTS, "nova")
     conf.register_opts(DRIVER_AGENT_OPTS, "driver_agent")
     conf.register_opts(NETWORKING_OPTS, "networking")
@@ -220,6 +228,7 @@ def settings(conf: Any) -> Settings:
 
 def _amphora(conf: Any) -> Amphora:
     ours, worker, nova = conf[GROUP], conf.controller_worker, conf.nova
+    agent = conf.haproxy_amphora
     return Amphora(
         boot_networks=tuple(worker.amp_boot_network_list),
         security_groups=tuple(worker.amp_secgroup_list),
@@ -230,6 +239,7 @@ def _amphora(conf: Any) -> Amphora:
         topology=worker.loadbalancer_topology,
         boot_timeout=float(worker.amp_active_retries * worker.amp_active_wait_sec),
         boot_interval=float(worker.amp_active_wait_sec),
+        agent_timeout=float(agent.connection_max_retries * agent.connection_retry_interval),
         availability_zone=nova.availability_zone,
         anti_affinity=nova.anti_affinity_policy if nova.enable_anti_affinity else None,
         random_name_length=nova.random_amphora_name_length,

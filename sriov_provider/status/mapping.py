@@ -28,6 +28,11 @@ _PARENT_TYPES = {
 }
 
 
+_BELOW_SOME_LISTENER = frozenset(
+    {ObjectType.POOL, ObjectType.MEMBER, ObjectType.HEALTHMONITOR, ObjectType.L7RULE}
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class _Node:
     """One object of the tree.
@@ -43,7 +48,11 @@ class _Node:
 
 
 def statuses(
-    job: Job, tree: LoadBalancer | None, failed: Failed, recovered: Collection[Key] = ()
+    job: Job,
+    tree: LoadBalancer | None,
+    failed: Failed,
+    recovered: Collection[Key] = (),
+    listeners: Collection[str] = (),
 ) -> Statuses:
     """The answer for ``DriverLibrary.update_loadbalancer_status``.
 
@@ -54,12 +63,16 @@ def statuses(
         failed on the way or before. With the load balancer in it everything the job is about has
         failed
     :param recovered: objects that were reported as failed before and are served now
+    :param listeners: ids of the load balancer's listeners; used without a tree, when nobody can
+        tell which of them Octavia holds in PENDING_UPDATE with a pool or a rule
     """
     nodes = _nodes(tree)
     root = (ObjectType.LOADBALANCER, job.load_balancer_id)
     errors = frozenset(failed) | _failed_with(job, root, nodes, failed)
     gone = _gone(job, nodes, errors)
-    answered = _answered(job, root, nodes, errors)
+    answered = [*_answered(job, root, nodes, errors)]
+    if tree is None and job.object_type in _BELOW_SOME_LISTENER:
+        answered += [(ObjectType.LISTENER, listener) for listener in listeners]
     monitors = _monitored(tree, gone | errors)
     entries: dict[Key, dict[str, str]] = {}
     known = [key for key in recovered if key in nodes]

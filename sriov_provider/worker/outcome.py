@@ -60,7 +60,10 @@ def succeeded(
 def failed(session: Session, job: Job, lb: tree.LoadBalancer | None, reason: Reason) -> None:
     """The whole job failed for good: its object goes to ERROR, its parents stay usable."""
     touched = [(r.type, r.id) for r in job.objects] or [(job.object_type, job.object_id)]
-    statuses = mapping.statuses(job, lb, dict.fromkeys(touched, reason))
+    listeners = children.of_parent(session, job.load_balancer_id, ObjectType.LISTENER)
+    statuses = mapping.statuses(
+        job, lb, dict.fromkeys(touched, reason), listeners=[listener.id for listener in listeners]
+    )
     outbox.record_outcome(session, job, JobState.FAILED, statuses, _records(job, touched, reason))
 
 

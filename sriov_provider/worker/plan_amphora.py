@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
 from sriov_provider import tree
+from sriov_provider.errors import Code, ProviderError
 from sriov_provider.records import (
     AmphoraRecord,
     AmphoraState,
@@ -65,7 +66,15 @@ def _on_vip_network(
 
 def _management_networks(lb: tree.LoadBalancer, facts: Facts) -> tuple[str, ...]:
     own = lb.availability_zone.get("management_network")
-    return (str(own),) if own else facts.settings.boot_networks
+    networks = (str(own),) if own else facts.settings.boot_networks
+    if not networks:
+        raise ProviderError(
+            Code.CONFIGURATION,
+            "The load balancer service is not set up completely.",
+            "[controller_worker] amp_boot_network_list is empty and the availability zone names no "
+            "management_network.",
+        )
+    return networks
 
 
 def _boot(record: AmphoraRecord, lb: tree.LoadBalancer, facts: Facts, topology: str) -> BootPlan:

@@ -12,6 +12,7 @@ from sriov_provider import config
 
 SHARED = {
     "controller_worker": config.CONTROLLER_WORKER_OPTS,
+    "haproxy_amphora": config.HAPROXY_AMPHORA_OPTS,
     "nova": config.NOVA_OPTS,
     "driver_agent": config.DRIVER_AGENT_OPTS,
     "networking": config.NETWORKING_OPTS,
@@ -45,6 +46,7 @@ def test_amphorae_are_booted_as_the_stock_providers_are(tmp_path: Path) -> None:
         "amp_ssh_key_name = key\namp_active_retries = 4\namp_active_wait_sec = 5\n"
         "[nova]\nenable_anti_affinity = true\nanti_affinity_policy = soft-anti-affinity\n"
         "random_amphora_name_length = 12\navailability_zone = az1\n"
+        "[haproxy_amphora]\nconnection_max_retries = 3\nconnection_retry_interval = 7\n"
         "[networking]\nport_detach_timeout = 9\n",
     )
     assert found == config.Amphora(
@@ -56,6 +58,7 @@ def test_amphorae_are_booted_as_the_stock_providers_are(tmp_path: Path) -> None:
         key_name="key",
         boot_timeout=20.0,
         boot_interval=5.0,
+        agent_timeout=21.0,
         availability_zone="az1",
         anti_affinity="soft-anti-affinity",
         random_name_length=12,

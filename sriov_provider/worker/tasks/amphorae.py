@@ -30,7 +30,7 @@ class WaitAgent(AmphoraStep):
     def execute(self) -> None:
         run = self.run
         endpoint = run.endpoint(self.subject)
-        timeout = run.services.settings.amphora.boot_timeout
+        timeout = run.services.settings.amphora.agent_timeout
         info = run.services.amphora.wait_ready(endpoint, timeout)
         if info.extension is None:
             raise ProviderError(

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
+from sriov_provider.amphora.base import AgentInfo, Endpoint
 from sriov_provider.db import inventory
 from sriov_provider.records import AmphoraState, PortRole, PortState
 from sriov_provider.vnic import Filter
 from tests.fakes import errors
 from tests.fakes.state import GroupRow
-from tests.unit.worker.harness import SRIOV, World
+from tests.unit.worker.harness import SETTINGS, SRIOV, World
 from tests.unit.worker.scenes import clean, populated, working
 
 
@@ -233,3 +236,30 @@ def test_create_without_a_record_of_ours(world: World) -> None:
     world.run_all()
     assert world.agent.provisioning(lb) == "ACTIVE"
     clean(world, lb)
+
+
+def test_no_management_network_at_all(world: World) -> None:
+    amphora = dataclasses.replace(SETTINGS.amphora, boot_networks=())
+    world.restart(dataclasses.replace(SETTINGS, amphora=amphora))
+    lb = world.create_load_balancer()
+    world.run_all()
+    assert world.codes(lb, lb) == ["configuration"]
+    assert "amp_boot_network_list" in world.reasons(lb)[0].operator
+    assert world.cloud.left_over() == ()
+
+
+def test_the_agent_gets_the_time_the_operator_allows(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    amphora = dataclasses.replace(SETTINGS.amphora, agent_timeout=77.0)
+    world.restart(dataclasses.replace(SETTINGS, amphora=amphora))
+    asked, ready = [], world.amphora.wait_ready
+
+    def wait_ready(endpoint: Endpoint, timeout: float) -> AgentInfo:
+        asked.append(timeout)
+        return ready(endpoint, timeout)
+
+    monkeypatch.setattr(world.amphora, "wait_ready", wait_ready)
+    world.create_load_balancer()
+    world.run_all()
+    assert asked == [77.0]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from sriov_provider.errors import Code, ProviderError
 from tests.unit.worker.harness import World
 from tests.unit.worker.scenes import clean, working
@@ -81,3 +83,24 @@ def test_driver_agent_that_does_not_answer_is_asked_again(world: World) -> None:
     assert len(world.run_all()) == 2
     assert world.agent.provisioning(lb) == "ACTIVE"
     clean(world, lb)
+
+
+@pytest.mark.parametrize("what", ["pool", "member", "monitor", "rule"])
+def test_no_listener_stays_pending_when_the_tree_cannot_be_read(world: World, what: str) -> None:
+    scene = working(world)
+    policy = world.add_policy(scene.listener)
+    world.run_all()
+    if what == "pool":
+        world.update(scene.pool, name="x")
+    elif what == "member":
+        world.add_member(scene.pool, "10.3.0.9", "sub-3")
+    elif what == "monitor":
+        world.add_monitor(scene.pool)
+    else:
+        world.add_rule(policy)
+    assert world.agent.provisioning(scene.listener) == "PENDING_UPDATE"
+    away = ProviderError(Code.CLOUD_ERROR, "away", "a secret is gone", retriable=True)
+    world.agent.fail("get_loadbalancer", away, times=None)
+    world.run_all()
+    assert world.agent.provisioning(scene.listener) == "ACTIVE"
+    assert world.pending() == []
