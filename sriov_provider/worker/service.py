@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
 from futurist import ThreadPoolExecutor as TaskExecutor
@@ -76,30 +77,51 @@ class Worker:
         )
 
     def run(self, stop: Event) -> None:
-        """Work until ``stop`` is set, then finish the jobs at hand."""
+        """Work until ``stop`` is set, then finish the jobs at hand.
+
+        :raises RuntimeError: a thread of the worker has met a defect; the driver-agent (or the
+            service manager) starts the worker anew
+        """
         listener = server.build(self.settings.config_files, self.settings.worker.owner, self.wake)
         listener.start()
-        deliverer = threading.Thread(target=self._deliver, name="outbox", daemon=True)
-        keeper = threading.Thread(
-            target=self._leases.keep, args=(self._stopping,), name="leases", daemon=True
-        )
-        deliverer.start()
-        keeper.start()
+        threads = [
+            threading.Thread(target=self._deliver, name="outbox", daemon=True),
+            threading.Thread(
+                target=self._leases.keep, args=(self._stopping,), name="leases", daemon=True
+            ),
+        ]
+        for thread in threads:
+            thread.start()
         LOG.info("Worker %s is ready", self._owner)
+        try:
+            self._poll(stop, threads)
+        finally:
+            listener.stop()
+            listener.wait()
+            self._finish(threads)
+
+    def _poll(self, stop: Event, threads: list[threading.Thread]) -> None:
         while not stop.is_set():
-            self._jobs.submit(self._drain, None)
+            dead = [thread.name for thread in threads if not thread.is_alive()]
+            if dead:
+                raise RuntimeError(f"threads of the worker have ended: {', '.join(dead)}")
+            self._submit(None)
             stop.wait(self.settings.worker.poll_interval)
-        listener.stop()
-        listener.wait()
+
+    def _finish(self, threads: list[threading.Thread]) -> None:
         self._jobs.shutdown(wait=True)
         self._stopping.set()
-        deliverer.join(self.settings.worker.outbox_interval + 1)
+        for thread in threads:
+            thread.join(self.settings.worker.outbox_interval + 1)
         self._tasks.shutdown(wait=True)
         self._sessions.dispose()
 
     def wake(self, job_id: str) -> None:
         """A job was written: run it, and whatever became free to run after it."""
-        self._jobs.submit(self._drain, job_id)
+        self._submit(job_id)
+
+    def _submit(self, job_id: str | None) -> None:
+        self._jobs.submit(self._drain, job_id).add_done_callback(_tell)
 
     def _drain(self, job_id: str | None) -> None:
         try:
@@ -134,6 +156,33 @@ class Worker:
                 LOG.warning("Statuses wait: %s", error.reason)
 
 
+def _tell(done: Future[None]) -> None:
+    """What nobody waits for must not fail in silence."""
+    error = done.exception()
+    if error is not None:
+        LOG.error("A run of jobs met a defect", exc_info=error)
+
+
+class Terminated:
+    """``stop``, or a SIGTERM that a service manager sends to all processes of the driver-agent:
+    the jobs at hand are finished in both cases."""
+
+    def __init__(self, stop: Event) -> None:
+        self._stop = stop
+        self._signalled = False
+        signal.signal(signal.SIGTERM, self._on_signal)
+
+    def _on_signal(self, _number: int, _frame: object) -> None:
+        self._signalled = True
+
+    def is_set(self) -> bool:
+        return self._signalled or self._stop.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._stop.wait(timeout)
+        return self.is_set()
+
+
 def services(conf: Any, settings: config.Settings) -> Services:
     """The real outside world."""
     cloud = Cloud(conf)
@@ -155,4 +204,4 @@ def run(config_files: tuple[str, ...], stop: Event) -> None:
 
 def provider_agent(exit_event: Event) -> None:
     """Entry point of the driver-agent (``octavia.driver_agent.provider_agents``)."""
-    run(config.files_in_use(cfg.CONF), exit_event)
+    run(config.files_in_use(cfg.CONF), Terminated(exit_event))

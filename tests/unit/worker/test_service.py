@@ -1,0 +1,182 @@
+"""The worker process: polls, runs, delivers, stops."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sriov_provider import config
+from sriov_provider.amphora import octavia_config
+from sriov_provider.rpc import server
+from sriov_provider.worker import service
+from sriov_provider.worker.run import Services
+from tests.unit.worker.harness import SETTINGS, World
+
+
+class Listener:
+    """Stands in for the message server: no broker in a unit test."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def wait(self) -> None: ...
+
+
+class Agent:
+    """The harness's driver-agent, as the worker calls it."""
+
+    def __init__(self, world: World) -> None:
+        self.get_tree = world.agent.get_loadbalancer
+        self.update_status = world.agent.update_loadbalancer_status
+
+    def exists(self, *_: object) -> bool:
+        return True
+
+
+@pytest.fixture
+def worker(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[service.Worker]:
+    monkeypatch.undo()  # real time
+    file = tmp_path / "octavia.conf"
+    file.write_text(
+        "[sriov_provider]\n"
+        f"database_connection = sqlite:///{tmp_path / 'provider.sqlite'}\n"
+        "poll_interval = 0.1\noutbox_interval = 0.1\nworker_threads = 2\n"
+    )
+    fakes = Services(world.cloud, world.cloud, world.amphora, world.amphora, SETTINGS)
+    monkeypatch.setattr(service, "services", lambda *_: fakes)
+    monkeypatch.setattr(service, "AgentClient", lambda *_: Agent(world))
+    monkeypatch.setattr(server, "build", lambda *_: Listener())
+    yield service.Worker(config.parse([str(file)]))
+
+
+def until(seen: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not seen():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+class Running:
+    """A worker in a thread."""
+
+    def __init__(self, worker: service.Worker) -> None:
+        self.stop = threading.Event()
+        self.error: BaseException | None = None
+        self.thread = threading.Thread(target=self._run, args=(worker,))
+
+    def _run(self, worker: service.Worker) -> None:
+        try:
+            worker.run(self.stop)
+        except BaseException as error:
+            self.error = error
+
+    def __enter__(self) -> Running:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        self.thread.join(30)
+        assert not self.thread.is_alive()
+
+
+def test_a_job_nobody_was_woken_for_is_found_and_its_status_delivered(
+    world: World, worker: service.Worker
+) -> None:
+    with Running(worker) as running:
+        lb = world.create_load_balancer()
+        until(lambda: world.agent.provisioning(lb) == "ACTIVE")
+    assert running.error is None
+
+
+def test_a_wake_up_runs_the_job_it_names(world: World, worker: service.Worker) -> None:
+    lb = world.create_load_balancer()
+    job = world.sessions.read(lambda s: service.jobs.unfinished(s, lb))[0]
+    worker.wake(job.id)
+    until(lambda: world.agent.provisioning(lb) == "ACTIVE")
+
+
+def test_stopping_finishes_the_job_at_hand(
+    world: World, worker: service.Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = threading.Event()
+    boot = world.cloud.create_server
+
+    def slowly(spec: Any) -> Any:
+        begun.set()
+        time.sleep(0.5)
+        return boot(spec)
+
+    monkeypatch.setattr(world.cloud, "create_server", slowly)
+    with Running(worker):
+        lb = world.create_load_balancer()
+        assert begun.wait(30)
+    assert world.agent.provisioning(lb) == "ACTIVE"
+
+
+def test_a_worker_whose_thread_died_ends(
+    worker: service.Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_deliver", lambda: None)
+    with Running(worker) as running:
+        until(lambda: not running.thread.is_alive())
+    assert "outbox" in str(running.error)
+
+
+def test_a_defect_in_a_run_is_logged(
+    worker: service.Worker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_job_id: str | None) -> None:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr(worker, "_drain", broken)
+    with caplog.at_level(logging.ERROR):
+        worker.wake("job")
+        until(lambda: "a defect" in caplog.text)
+
+
+def test_sigterm_stops_a_provider_agent(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    seen: list[bool] = []
+
+    def run(files: tuple[str, ...], stop: service.Event) -> None:
+        seen.append(stop.is_set())
+        os.kill(os.getpid(), signal.SIGTERM)
+        seen.append(stop.wait(0.1))
+
+    monkeypatch.setattr(service, "run", run)
+    monkeypatch.setattr(config, "files_in_use", lambda _conf: ())
+    try:
+        service.provider_agent(threading.Event())
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert seen == [False, True]
+
+
+def test_octavia_reads_its_settings_before_the_worker_is_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    order: list[str] = []
+
+    class Built:
+        def __init__(self, conf: object) -> None:
+            order.append("worker")
+
+        def run(self, stop: object) -> None:
+            order.append("run")
+
+    monkeypatch.setattr(octavia_config, "init", lambda files: order.append("octavia"))
+    monkeypatch.setattr(service, "Worker", Built)
+    service.run((), threading.Event())
+    assert order == ["octavia", "worker", "run"]
