@@ -111,6 +111,8 @@ def amphorae() -> dict[str, Section]:
         "certificates": {
             "cert_generator": "local_cert_generator",
             "cert_manager": "local_cert_manager",
+            # NAME.crt and NAME.key here are what --default-tls-container-ref NAME means
+            "storage_path": LIVE / "tls",
             "ca_certificate": CERTS / "server_ca.pem",
             "ca_private_key": CERTS / "server_ca.key",
             "ca_private_key_passphrase": PASSWORD,

@@ -8,6 +8,11 @@ HERE=$(dirname "$(readlink -f "$0")")
 hostname "$2"
 mount --make-rprivate /
 mount -t proc proc /proc
+# a virtual machine has its own memory: Octavia gives two fifths of what is free to haproxy's cache
+# of TLS sessions, and all amphorae of the demo share this machine's
+printf '%s: %s kB\n' MemTotal 262144 MemFree 131072 MemAvailable 131072 Buffers 0 Cached 0 \
+    SwapTotal 0 SwapFree 0 SwapCached 0 Shmem 0 Slab 0 >"$D/meminfo"
+mount --bind "$D/meminfo" /proc/meminfo
 layer() { mount -t overlay overlay -o "lowerdir=$1,upperdir=$D/$2,workdir=$D/work/$2" "$1"; }
 layer /etc etc
 layer /usr/lib/systemd/system units
