@@ -21,6 +21,8 @@ RETRIES = 1
 # Seconds to leave a broker alone that has failed: one that swallows packets holds up whoever asks
 # it for some ten seconds, and that shall not be every request to the API.
 REST = 10.0
+# Seconds the API's answer waits for the broker at most.
+PATIENCE = 3.0
 
 
 class Client:
@@ -45,13 +47,24 @@ class Client:
         """
         if self._failed_at is not None and self._clock() < self._failed_at + REST:
             return False
+        sent: list[bool] = []
+        # An open connection to a broker that has stopped answering blocks for a minute or more.
+        sender = threading.Thread(
+            target=lambda: sent.append(self._send(job_id)), name="wake", daemon=True
+        )
+        sender.start()
+        sender.join(PATIENCE)
+        if not sent:
+            LOG.warning("No worker could be woken for job %s: the broker is silent", job_id)
+        self._failed_at = None if sent == [True] else self._clock()
+        return sent == [True]
+
+    def _send(self, job_id: str) -> bool:
         try:
             self._connect().cast({}, "wake", job_id=job_id)
         except (messaging.MessagingException, cfg.Error, *BROKER_ERRORS) as error:
             LOG.warning("No worker could be woken for job %s: %s", job_id, error)
-            self._failed_at = self._clock()
             return False
-        self._failed_at = None
         return True
 
     def _connect(self) -> Any:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import queue
+import socket
 import time
 from pathlib import Path
 
@@ -80,3 +81,16 @@ def test_missing_configuration_is_not_fatal(tmp_path: Path) -> None:
 
 def test_nothing_is_read_before_the_first_wake() -> None:
     assert client.Client(["/nonexistent"])._client is None
+
+
+def test_a_silent_broker_does_not_hold_up_the_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        waker = client.Client(_config(tmp_path, f"rabbit://u:p@127.0.0.1:{port}/"))
+        before = time.monotonic()
+        assert waker.wake("job-1") is False
+        assert waker.wake("job-2") is False
+        assert time.monotonic() - before < 2.0
