@@ -91,8 +91,28 @@ class Firewall:
             return
         totals = kernel.totals(self.netns) if present else Totals()
         text = render.table(document, names, totals)
-        kernel.replace(self.netns, render.transaction(text))
+        self._replace(text, present, document or model.Document())
         LOG.info("Firewall table replaced, document %r, interfaces %s", wanted.document, names)
+
+    def _replace(self, text: str, present: render.Mark | None, wanted: model.Document) -> None:
+        before = self._before(present)
+        if before is not None:
+            try:
+                kernel.replace(self.netns, render.refill(text, before, wanted))
+            except FirewallError as error:
+                LOG.warning("The table is made anew, something else had changed it: %s", error)
+            else:
+                return
+        kernel.replace(self.netns, render.transaction(text))
+
+    def _before(self, present: render.Mark | None) -> model.Document | None:
+        """The document whose table is in force, None where that is not known for sure."""
+        if present is None or present.edition != render.EDITION:
+            return None
+        if not present.document:
+            return model.Document()
+        kept = self._kept()
+        return kept if kept and model.digest(kept) == present.document else None
 
     def _names(self, document: model.Document | None) -> dict[str, str]:
         names = links.merge(links.live(self.netns), links.planned(self.plugged))

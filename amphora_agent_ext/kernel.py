@@ -10,7 +10,7 @@ import nftables
 
 from amphora_agent_ext import namespace
 from amphora_agent_ext.errors import FirewallError, NamespaceError
-from amphora_agent_ext.render import TABLE, Mark
+from amphora_agent_ext.render import MARK_SET, TABLE, Mark
 from amphora_agent_ext.totals import Count, Totals
 
 # Numbers are what nft prints where /etc/protocols is not installed.
@@ -29,8 +29,8 @@ def replace(name: str, transaction: str) -> None:
 def mark(name: str) -> Mark | None:
     """What the table in force says it is, None when there is no table of ours."""
     try:
-        # Terse: without the elements of sets, so the cost does not grow with the document.
-        listing = namespace.inside(name, lambda: _run(f"list table inet {TABLE}", terse=True))
+        # One set only: for anything else nft reads the elements of all sets first.
+        listing = namespace.inside(name, lambda: _run(f"list set inet {TABLE} {MARK_SET}"))
     except FirewallError as error:
         if isinstance(error, NamespaceError) or _ABSENT not in error.details:
             raise
@@ -56,10 +56,9 @@ def listing(name: str) -> str:
     return namespace.inside(name, lambda: _run(f"list table inet {TABLE}"))
 
 
-def _run(command: str, *, terse: bool = False, as_json: bool = False) -> str:
+def _run(command: str, *, as_json: bool = False) -> str:
     # The netlink socket belongs to the namespace in which this object is made.
     nft = nftables.Nftables()
-    nft.set_terse_output(terse)
     nft.set_json_output(as_json)
     code, output, error = nft.cmd(command)
     if code != 0:

@@ -27,6 +27,8 @@ class Family:
 IPV4 = Family(4, "4", "ip", "ip ttl", "icmp", "ipv4_addr")
 IPV6 = Family(6, "6", "ip6", "ip6 hoplimit", "icmpv6", "ipv6_addr")
 
+# Sets whose elements are networks.
+INTERVALS = {"allow4": IPV4, "allow6": IPV6}
 _VERDICTS = {
     model.Filter.AMPHORA: "goto link",
     model.Filter.NEUTRON: "goto neutron",
@@ -65,7 +67,7 @@ def family_sets(
     yield _block("map", f"role{n}", roles, _roles(document, names, family))
     yield _block("set", f"own{n}", single, _own(document, family))
     yield _block("set", f"open{n}", f"typeof {port};", _open(document, family))
-    yield _block("set", f"allow{n}", interval, _allow(document, family))
+    yield _block("set", f"allow{n}", interval, allowed(document, family))
     yield _block("set", f"back{n}", f"typeof {ip} saddr . {sport};", _back(document, family))
     yield _block("set", f"peers{n}", single, _only(document.peers, family))
     yield _block("set", f"ping{n}", single, _only(document.ping, family))
@@ -93,7 +95,8 @@ def _open(document: model.Document, family: Family) -> Iterator[str]:
             yield f"{listener.protocol} . {listener.port}"
 
 
-def _allow(document: model.Document, family: Family) -> Iterator[str]:
+def allowed(document: model.Document, family: Family) -> Iterator[str]:
+    """Elements of the interval set: who may connect to restricted listeners."""
     for listener in document.listeners:
         for network in listener.sources(family.version):
             if network.prefixlen:

@@ -18,6 +18,7 @@ from tests.functional.agent.packets import frame, tcp
 
 pytestmark = pytest.mark.root
 
+_TABLE = ("inet", render.TABLE)
 SYN = frame("eth1", tcp(SERVER4, VIP4, 40000, 80))
 REFUSED = frame("eth1", tcp(SERVER4, VIP4, 40000, 443))
 
@@ -52,7 +53,8 @@ def test_a_document_the_kernel_refuses_changes_nothing(
 ) -> None:
     before, kept = ready.ruleset(), ready.firewall.state.read_text()
     with monkeypatch.context() as patch:
-        patch.setattr(render, "transaction", lambda text: text + "no such statement\n")
+        table = render.table
+        patch.setattr(render, "table", lambda *args: table(*args) + "no such statement\n")
         answer = ready.post(document(echo=True))
     assert answer.status_code == 500
     assert "syntax error" in answer.json["details"]
@@ -71,11 +73,52 @@ def test_the_same_document_writes_nothing_unless_the_table_is_gone(ready: Amphor
     first = handle(ready)
     assert ready.post(document()).status_code == 200
     assert handle(ready) == first
+    assert ready.post(document(echo=True)).status_code == 200
+    assert (second := handle(ready)) != first
     ready.space.nft("delete", "table", "inet", "amphora_sriov")
     assert ready.client.get("/1.0/security-group").status_code == 500
-    assert ready.post(document()).status_code == 200
-    assert handle(ready) != first
+    assert ready.post(document(echo=True)).status_code == 200
+    assert handle(ready) != second
     assert not ready.passes("eth1", REFUSED)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        ("add", "set", *_TABLE, "mine", "{ type ipv4_addr; }"),
+        ("delete", "chain", *_TABLE, "forward"),
+        ("add", "chain", *_TABLE, "forward2", "{ type filter hook forward priority 0; }"),
+        ("flush", "chain", *_TABLE, "vip4"),
+    ],
+)
+def test_a_table_changed_by_hand_is_mended_by_the_next_change(
+    ready: Amphora, damage: tuple[str, ...]
+) -> None:
+    if damage[:2] == ("delete", "chain"):
+        ready.space.nft("flush", "chain", *damage[2:])
+    ready.space.nft(*damage)
+    assert ready.post(document(echo=True)).status_code == 200
+    assert ready.passes("eth1", SYN)
+    assert not ready.passes("eth1", REFUSED)
+    assert "chain forward {" in ready.ruleset()
+
+
+def test_a_table_that_cannot_be_refilled_is_made_anew(ready: Amphora) -> None:
+    ready.space.nft("flush", "table", *_TABLE)
+    ready.space.nft("delete", "set", *_TABLE, "open4")
+    assert ready.post(document(echo=True)).status_code == 200
+    assert ready.passes("eth1", SYN)
+
+
+def test_a_table_of_another_edition_is_replaced_whole(
+    ready: Amphora, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its base chains may have other names, and drop all when they are empty."""
+    other = "table inet amphora_sriov { chain old { type filter hook input priority 0; }; }"
+    ready.space.nft(other)
+    monkeypatch.setattr(render, "EDITION", render.EDITION + 1)
+    assert ready.post(document()).status_code == 200
+    assert "chain old" not in ready.ruleset()
 
 
 def test_interfaces_are_told_by_name(ready: Amphora) -> None:
@@ -174,6 +217,6 @@ def test_a_namespace_that_cannot_be_entered(tmp_path: Path) -> None:
 
 
 def handle(amphora: Amphora) -> int:
-    """Changes whenever the table is replaced."""
-    told = json.loads(amphora.space.nft("-j", "list", "table", "inet", "amphora_sriov"))
-    return next(int(i["table"]["handle"]) for i in told["nftables"] if "table" in i)
+    """Changes whenever the table or its sets are replaced."""
+    told = json.loads(amphora.space.nft("-j", "list", "set", *_TABLE, render.MARK_SET))
+    return next(int(i["set"]["handle"]) for i in told["nftables"] if "set" in i)

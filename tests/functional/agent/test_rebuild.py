@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
@@ -34,10 +35,20 @@ def test_no_packet_is_judged_wrong_during_a_rebuild(
     sender = threading.Thread(target=flood)
     sender.start()
     for number in range(REBUILDS):
-        assert ready.post(document(echo=number % 2 == 0)).status_code == 200
+        assert ready.post(changed(number)).status_code == 200
     end.set()
     sender.join()
     seen = observer.read()
     assert sent > REBUILDS
     assert seen["arrived"] - before["arrived"] == sent
+    assert ready.dropped("refused") == (0 if allowed else 1 + sent)
     assert seen["passed"] - before["passed"] == (sent if allowed else 0)
+
+
+def changed(number: int) -> dict[str, Any]:
+    """Documents that differ in everything but whether this file's packets may come in."""
+    listeners = document()["listeners"]
+    listeners[1]["allowed_cidrs"] += [f"192.168.{number}.0/24", f"2001:db8:{number:x}::/48"]
+    listeners.append({"id": "last", "protocol": ("tcp", "udp")[number % 2], "port": 1000 + number})
+    members = [{"address": f"198.18.33.{number % 250}", "protocol": "tcp", "port": 8080}]
+    return document(listeners=listeners, members=members, echo=number % 2 == 0)

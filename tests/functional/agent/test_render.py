@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -45,6 +46,36 @@ def test_what_is_loaded_is_told_back(space: netns.Namespace, body: dict[str, Any
     kernel.replace(space.name, render.transaction(render.table(document, {}, given_totals)))
     assert kernel.mark(space.name) == render.mark(document, {})
     assert kernel.totals(space.name) == given_totals
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(first=documents(), second=documents())
+def test_a_refilled_table_is_what_a_new_one_would_be(
+    space: netns.Namespace, first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    before, after = schema.parse(first), schema.parse(second)
+    old, new = render.table(before, {}), render.table(after, {})
+    kernel.replace(space.name, render.transaction(new))
+    expected = content(space)
+    kernel.replace(space.name, render.transaction(old))
+    kernel.replace(space.name, render.refill(new, before, after))
+    refilled = content(space)
+    # What only the old one needed stays as chains without a rule.
+    assert {
+        name: rules for name, rules in refilled.items() if rules or name in expected
+    } == expected
+
+
+def content(space: netns.Namespace) -> dict[str, list[str]]:
+    """Rules of each chain, elements of each set and map."""
+    told = json.loads(space.nft("-j", "list", "table", "inet", render.TABLE))["nftables"]
+    found: dict[str, list[str]] = {}
+    for kind, item in (pair for entry in told for pair in entry.items()):
+        if kind == "rule":
+            found[item["chain"]].append(json.dumps(item["expr"]))
+        elif kind in ("chain", "set", "map"):
+            found[item["name"]] = sorted(json.dumps(e) for e in item.get("elem", ()))
+    return found
 
 
 def test_many_elements(space: netns.Namespace) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from amphora_agent_ext import render, schema
+from amphora_agent_ext import model, render, schema
 from amphora_agent_ext.errors import FirewallError
+from amphora_agent_ext.sets import INTERVALS
 from amphora_agent_ext.totals import COUNTERS, Count, Totals
 from tests.unit.amphora_agent_ext.bodies import MAC, OTHER_MAC, body, interface, listener, member
 from tests.unit.amphora_agent_ext.strategies import documents
@@ -60,6 +61,57 @@ def test_the_transaction_replaces_both_tables() -> None:
         "delete table inet amphora_table",
         "table inet amphora_sriov {",
     ]
+
+
+def refill(before: model.Document, after: model.Document) -> list[str]:
+    text = render.table(after, {})
+    return render.refill(text, before, after).removesuffix(text).splitlines()
+
+
+def test_a_refill_keeps_chains_and_maps_and_makes_plain_sets_anew() -> None:
+    nothing = model.Document()
+    lines = refill(nothing, nothing)
+    assert lines[:3] == [
+        "table inet amphora_table {}",
+        "delete table inet amphora_table",
+        "flush table inet amphora_sriov",
+    ]
+    kinds = {tuple(line.split()[:2]) for line in lines[3:]}
+    assert kinds == {("flush", "map"), ("delete", "set")}
+    text = render.table(nothing, {})
+    kept = len(INTERVALS)
+    assert len(lines) - 3 == text.count("\n  set ") + text.count("\n  map ") - kept
+
+
+def test_a_refill_takes_out_the_networks_that_are_gone() -> None:
+    def restricted(*networks: str) -> model.Document:
+        listener = {"id": "x", "protocol": "tcp", "port": 80, "allowed_cidrs": list(networks)}
+        return schema.parse(body(listeners=[listener]))
+
+    before = restricted("10.0.0.0/8", "192.0.2.0/24", "2001:db8::/32")
+    lines = refill(before, restricted("192.0.2.0/24", "198.51.100.0/24"))
+    assert [line for line in lines if "element" in line] == [
+        "delete element inet amphora_sriov allow4 { 10.0.0.0/8 . tcp . 80 }",
+        "delete element inet amphora_sriov allow6 { 2001:db8::/32 . tcp . 80 }",
+    ]
+
+
+def test_a_large_set_that_loses_much_is_made_anew() -> None:
+    many = [f"10.{n // 200}.{n % 200}.0/25" for n in range(1000)]
+    listener = {"id": "x", "protocol": "tcp", "port": 80, "allowed_cidrs": many}
+    before = schema.parse(body(listeners=[listener]))
+    lines = refill(
+        before, schema.parse(body(listeners=[{**listener, "allowed_cidrs": many[:900]}]))
+    )
+    assert "delete set inet amphora_sriov allow4" in lines
+    lines = refill(
+        before, schema.parse(body(listeners=[{**listener, "allowed_cidrs": many[:960]}]))
+    )
+    assert "delete set inet amphora_sriov allow4" not in lines
+
+
+def test_the_mark_fits_into_a_comment() -> None:
+    assert len(str(render.mark(schema.parse(body()), NAMES))) < 128
 
 
 @pytest.mark.parametrize("name", ["eth1*", 'eth1"', "a b", "", "a" * 16, "eth1\n"])
