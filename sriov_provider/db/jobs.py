@@ -103,7 +103,7 @@ def renew(
     """
     expires = (now or utcnow()) + datetime.timedelta(seconds=lease_seconds)
     if not _swap(session, job, lease_expires=expires):
-        raise _lost(job)
+        raise lost(job)
     return dataclasses.replace(job, lease_expires=expires)
 
 
@@ -120,7 +120,7 @@ def finish(
         return True
     current = get(session, job.id)
     if current is None or (current.state, current.attempt) != (state, job.attempt):
-        raise _lost(job)
+        raise lost(job)
     return False
 
 
@@ -144,7 +144,7 @@ def release(
         not_before=due,
     )
     if not swapped:
-        raise _lost(job)
+        raise lost(job)
     return dataclasses.replace(job, state=JobState.PENDING, lease_owner=None, lease_expires=None)
 
 
@@ -231,7 +231,8 @@ def changed(session: Session, query: sa.Update | sa.Delete) -> int:
     return int(result.rowcount)
 
 
-def _lost(job: Job) -> ProviderError:
+def lost(job: Job) -> ProviderError:
+    """LEASE_LOST, for the worker that had this attempt."""
     return ProviderError(
         Code.LEASE_LOST,
         "The operation was taken over by another worker.",

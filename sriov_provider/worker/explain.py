@@ -25,4 +25,5 @@ def steps(
     lb = trees.read(load_balancer_id, inventory)
     known = facts.gather(lb, inventory, network, services.settings.amphora)
     made = plan.make(job, lb, inventory, known)
-    return flow.describe(flow.build(Run(made, services, network, book)))
+    run = Run(made, services, network, book, check_lease=lambda job: None)
+    return flow.describe(flow.build(run))

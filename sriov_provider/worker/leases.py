@@ -1,18 +1,28 @@
-"""Keeps the leases of running jobs alive."""
+"""Keeps the leases of running jobs alive, and tells when one is lost."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import threading
+import time
 from collections.abc import Iterator
 
 from sriov_provider.db import jobs
 from sriov_provider.db.engine import Sessions
-from sriov_provider.errors import ProviderError
+from sriov_provider.errors import Code, ProviderError
 from sriov_provider.records import Job
 
 LOG = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass
+class _Lease:
+    """:ivar until: monotonic time at which it runs out unless it is renewed"""
+
+    job: Job
+    until: float
 
 
 class Leases:
@@ -23,18 +33,29 @@ class Leases:
         self._sessions = sessions
         self._seconds = seconds
         self._lock = threading.Lock()
-        self._jobs: dict[str, Job] = {}
+        # A worker may claim a job anew while a thread of its own still runs an attempt it lost.
+        self._held: dict[tuple[str, int], _Lease] = {}
 
     @contextlib.contextmanager
     def held(self, job: Job) -> Iterator[None]:
         """The job's lease is renewed while this is open."""
+        key = (job.id, job.attempt)
         with self._lock:
-            self._jobs[job.id] = job
+            self._held[key] = _Lease(job, time.monotonic() + self._seconds)
         try:
             yield
         finally:
             with self._lock:
-                self._jobs.pop(job.id, None)
+                self._held.pop(key, None)
+
+    def check(self, job: Job) -> None:
+        """To be asked before each step of a job: another worker may be at it already.
+
+        :raises ProviderError: LEASE_LOST
+        """
+        lease = self._held.get((job.id, job.attempt))
+        if lease is None or time.monotonic() >= lease.until:
+            raise jobs.lost(job)
 
     def keep(self, stop: threading.Event) -> None:
         """Renew until ``stop`` is set."""
@@ -42,16 +63,20 @@ class Leases:
             self.renew()
 
     def renew(self) -> None:
-        """Renew every lease once. One that is lost is noticed when its outcome is recorded."""
+        """Renew every lease once."""
         with self._lock:
-            running = tuple(self._jobs.values())
-        for job in running:
-            self._renew(job)
+            running = tuple(self._held.values())
+        for lease in running:
+            self._renew(lease)
 
-    def _renew(self, job: Job) -> None:
+    def _renew(self, lease: _Lease) -> None:
+        job, until = lease.job, time.monotonic() + self._seconds
         try:
             self._sessions.run(lambda session: jobs.renew(session, job, self._seconds))
+            lease.until = until
         except ProviderError as error:
+            if error.reason.code is Code.LEASE_LOST:
+                lease.until = 0.0
             # A job that ended meanwhile has no lease to renew.
-            if job.id in self._jobs:
+            if (job.id, job.attempt) in self._held:
                 LOG.warning("Lease of job %s: %s", job.id, error.reason)

@@ -13,6 +13,7 @@ from sriov_provider.amphora.base import AmphoraBuilder, AmphoraClient, Endpoint
 from sriov_provider.compute.base import Compute
 from sriov_provider.errors import Code, ProviderError, Reason
 from sriov_provider.network.base import NetworkClient, Port
+from sriov_provider.records import Job
 from sriov_provider.worker import desired
 from sriov_provider.worker.book import Book
 from sriov_provider.worker.plan_model import Plan
@@ -34,12 +35,22 @@ class Services:
 class Run:
     """One run of one plan."""
 
-    def __init__(self, plan: Plan, services: Services, network: NetworkClient, book: Book) -> None:
-        """:param network: Neutron with the objects that never change read once per run"""
+    def __init__(
+        self,
+        plan: Plan,
+        services: Services,
+        network: NetworkClient,
+        book: Book,
+        check_lease: Callable[[Job], None],
+    ) -> None:
+        """:param network: Neutron with the objects that never change read once per run
+        :param check_lease: raises LEASE_LOST once another worker may run the job
+        """
         self.plan = plan
         self.services = services
         self.network = network
         self.book = book
+        self._check_lease = check_lease
         self._lock = threading.Lock()
         self._failed = dict(plan.failed)
         self._found: dict[str, Port] | None = None
@@ -49,6 +60,10 @@ class Run:
         """Members that cannot be served, by id: decided by the plan or met on the way."""
         with self._lock:
             return dict(self._failed)
+
+    def check_lease(self) -> None:
+        """:raises ProviderError: LEASE_LOST"""
+        self._check_lease(self.plan.job)
 
     def fail_members(self, members: tuple[str, ...], error: ProviderError) -> None:
         """These members cannot be served.
@@ -83,7 +98,8 @@ class Run:
         with self._lock:
             if self._found is None:
                 self._found = self._unrecorded()
-            return self._found.get(name)
+            # Handed out once: what is released after that must not be found again.
+            return self._found.pop(name, None)
 
     def look_up_port(self, name: str) -> Port | None:
         """The port of this name in Neutron, read now; not one that is on record."""

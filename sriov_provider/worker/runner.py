@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Callable
 from concurrent.futures import Executor
 
 from sqlalchemy.orm import Session
@@ -37,13 +38,21 @@ class Runner:
     """Runs jobs; one object per worker, shared by its threads."""
 
     def __init__(
-        self, sessions: Sessions, services: Services, trees: TreeReader, executor: Executor
+        self,
+        sessions: Sessions,
+        services: Services,
+        trees: TreeReader,
+        executor: Executor,
+        check_lease: Callable[[Job], None],
     ) -> None:
-        """:param executor: threads for the tasks of flows"""
+        """:param executor: threads for the tasks of flows
+        :param check_lease: raises LEASE_LOST once another worker may run the job
+        """
         self._sessions = sessions
         self._services = services
         self._trees = trees
         self._executor = executor
+        self._check_lease = check_lease
 
     def run(self, job: Job) -> None:
         """Run a claimed job to its outcome; every failure ends as a reason on record.
@@ -107,7 +116,8 @@ class Runner:
         return self._run_plan(made, inventory, network)
 
     def _run_plan(self, made: Plan, inventory: Inventory, network: CachedReads) -> Run:
-        run = Run(made, self._services, network, Book(self._sessions, inventory))
+        book = Book(self._sessions, inventory)
+        run = Run(made, self._services, network, book, self._check_lease)
         engine.run(flow.build(run), self._executor)
         return run
 

@@ -67,6 +67,7 @@ class Worker:
             services(conf, self.settings),
             TreeReader(self._agent.get_tree, worker.tree_timeout),
             self._tasks,
+            self._leases.check,
         )
         self._outbox = Outbox(
             self._sessions,

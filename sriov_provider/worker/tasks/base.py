@@ -24,6 +24,10 @@ class Step(task.Task):  # type: ignore[misc]  # taskflow has no type hints
         self.run = run
         self.subject = subject
 
+    def pre_execute(self) -> None:
+        """A worker that has lost the job does nothing more to it."""
+        self.run.check_lease()
+
     def execute(self) -> None:
         raise AssertionError(f"{type(self).__name__} has no execute()")
 
@@ -31,8 +35,10 @@ class Step(task.Task):  # type: ignore[misc]  # taskflow has no type hints
         """Release what this task acquired in this run."""
 
     def revert(self, *_args: Any, **_kwargs: Any) -> None:
-        """Undo; what cannot be released now stays in the inventory and is released later."""
+        """Undo; what cannot be released now stays in the inventory and is released later. What a
+        worker that has lost the job made is the next one's."""
         try:
+            self.run.check_lease()
             self.undo()
         except ProviderError as error:
             LOG.warning("%s: could not be undone: %s", self.name, error.reason)

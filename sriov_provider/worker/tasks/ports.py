@@ -24,7 +24,9 @@ _POLL = 0.5
 
 def ensure_port(run: Run, plan: PortPlan) -> PortRecord:
     """The Neutron port of a plan, on record before and after Neutron is asked."""
-    record = run.book.save_port(run.book.port(plan.record.id) or plan.record)
+    # A port that was on record and is no more has been released by this run.
+    planned = dataclasses.replace(plan.record, neutron_id=None)
+    record = run.book.save_port(run.book.port(plan.record.id) or planned)
     if record.neutron_id:
         return record
     name = port_name(record)

@@ -15,7 +15,7 @@ import copy
 import dataclasses
 import datetime
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,7 @@ class World:
         self.cloud, self.amphora, self.agent = FakeCloud(vfs=64), FakeAmphora(), FakeDriverAgent()
         self.calls = Calls(self.cloud, self.amphora, self.sessions)
         self.skew = datetime.timedelta()
+        self.check_lease: Callable[[Job], None] = lambda job: None
         self._numbers = itertools.count(1)
         self.balancers = 0
         store = DatabaseStore(self.sessions, lambda job_id: None)
@@ -104,7 +105,13 @@ class World:
         reader = trees.TreeReader(
             self.agent.get_loadbalancer, settings.worker.tree_timeout, self.clock.sleep
         )
-        self.runner = Runner(self.sessions, services, reader, executor or Inline())
+        self.runner = Runner(
+            self.sessions,
+            services,
+            reader,
+            executor or Inline(),
+            lambda job: self.check_lease(job),
+        )
 
     # What users do
     def create_load_balancer(

@@ -3,6 +3,8 @@ from __future__ import annotations
 import datetime
 import threading
 
+import pytest
+
 from sriov_provider.db import jobs
 from sriov_provider.db.types import utcnow
 from sriov_provider.errors import Code, ProviderError
@@ -70,6 +72,56 @@ def test_lost_lease_does_not_stop_the_others(world: World) -> None:
     expires = state(world, kept).lease_expires
     assert expires is not None and kept.lease_expires is not None
     assert expires > kept.lease_expires
+
+
+def test_check_tells_of_a_lost_lease(world: World) -> None:
+    lost, kept = claimed(world), claimed(world)
+    leases = Leases(world.sessions, 600)
+    with leases.held(lost), leases.held(kept):
+        leases.check(lost)
+        jobs.claim(world.sessions, "other", 600, lost.id, utcnow() + world.skew)
+        leases.renew()
+        leases.check(kept)
+        with pytest.raises(ProviderError, match="lost attempt 1 of job"):
+            leases.check(lost)
+
+
+def test_check_tells_of_a_lease_that_could_not_be_renewed(world: World) -> None:
+    job = claimed(world)
+    leases = Leases(world.sessions, 0.0)
+    with leases.held(job), pytest.raises(ProviderError, match="lost attempt 1 of job"):
+        leases.check(job)
+
+
+def test_attempt_that_ends_late_leaves_the_next_one_its_lease(world: World) -> None:
+    first = claimed(world)
+    second = jobs.claim(world.sessions, "worker", 600, first.id, utcnow() + world.skew)
+    assert second is not None
+    leases = Leases(world.sessions, 600)
+    with leases.held(second):
+        with leases.held(first):
+            pass
+        leases.check(second)
+
+
+def test_worker_that_lost_its_lease_stops_and_undoes_nothing(world: World) -> None:
+    job = claimed(world)
+
+    def check(asked: Job) -> None:
+        if asked.attempt == job.attempt and world.cloud.servers:
+            raise ProviderError(Code.LEASE_LOST, "", "lost")
+
+    world.check_lease = check
+    with pytest.raises(ProviderError, match="lost"):
+        world.runner.run(job)
+    assert len(world.cloud.servers) == 1
+    assert world.reasons(job.load_balancer_id) == ()
+    assert "wait_ready" not in world.calls.log
+    (server,) = world.cloud.servers
+    other = jobs.claim(world.sessions, "other", 600, job.id, utcnow() + world.skew)
+    assert other is not None
+    world.runner.run(other)
+    assert list(world.cloud.servers) == [server]
 
 
 def test_outcome_of_a_lost_lease_is_not_recorded(world: World) -> None:

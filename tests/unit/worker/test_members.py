@@ -5,7 +5,7 @@ import pytest
 from sriov_provider.records import PortRole, PortState
 from sriov_provider.vnic import Filter
 from tests.fakes import errors
-from tests.unit.worker.harness import World
+from tests.unit.worker.harness import World, with_attempts
 from tests.unit.worker.scenes import Scene, clean, working
 
 DIRECT = {"vnic_type": "direct"}
@@ -227,3 +227,20 @@ def test_member_deleted_while_out(world: World) -> None:
     assert world.agent.provisioning(member) == "DELETED"
     assert calls.network == []
     assert member not in {m.id for m in world.inventory(scene.lb).members}
+
+
+def test_port_that_was_found_and_given_back_is_not_found_again(world: World) -> None:
+    """The second try of the last attempt starts from a new port."""
+    scene = working(world)
+    world.restart(with_attempts(2))
+    world.cloud.fail("create_port", errors.timeout(), after=True)
+    world.cloud.fail("delete_port", errors.server_error(), times=2)
+    member = world.add_member(scene.pool, "10.3.0.9", "sub-3", **DIRECT)
+    job = world.claim()
+    assert job is not None
+    world.run(job)
+    world.cloud.fail("attach_port", errors.server_error())
+    world.run_all()
+    assert world.codes(member, scene.lb) == []
+    assert world.agent.provisioning(member) == "ACTIVE"
+    clean(world, scene.lb)
