@@ -45,9 +45,8 @@ class Firewall:
 
         :raises FirewallError: nothing changed
         """
-        with store.locked(self.state):
+        with store.locked(self.state), store.saving(self.state, document):
             self._install(document)
-            store.save(self.state, document)
         return self.read(document)
 
     def restore(self) -> None:

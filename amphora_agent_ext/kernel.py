@@ -9,12 +9,13 @@ from typing import Any
 import nftables
 
 from amphora_agent_ext import namespace
-from amphora_agent_ext.errors import FirewallError, NamespaceError
+from amphora_agent_ext.errors import FirewallError
 from amphora_agent_ext.render import MARK_SET, TABLE, Mark
 from amphora_agent_ext.totals import Count, Totals
 
 # Numbers are what nft prints where /etc/protocols is not installed.
 _PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}
+_REFUSED = "nft refused"
 _ABSENT = "No such file or directory"
 
 
@@ -32,7 +33,7 @@ def mark(name: str) -> Mark | None:
         # One set only: for anything else nft reads the elements of all sets first.
         listing = namespace.inside(name, lambda: _run(f"list set inet {TABLE} {MARK_SET}"))
     except FirewallError as error:
-        if isinstance(error, NamespaceError) or _ABSENT not in error.details:
+        if error.message != _REFUSED or _ABSENT not in error.details:
             raise
         return None
     return Mark.find(listing)
@@ -58,11 +59,14 @@ def listing(name: str) -> str:
 
 def _run(command: str, *, as_json: bool = False) -> str:
     # The netlink socket belongs to the namespace in which this object is made.
-    nft = nftables.Nftables()
+    try:
+        nft = nftables.Nftables()
+    except OSError as problem:
+        raise FirewallError("libnftables cannot be loaded", str(problem)) from problem
     nft.set_json_output(as_json)
     code, output, error = nft.cmd(command)
     if code != 0:
-        raise FirewallError("nft refused", str(error).strip()[:1000])
+        raise FirewallError(_REFUSED, str(error).strip()[:1000])
     return str(output)
 
 

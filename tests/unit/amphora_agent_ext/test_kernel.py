@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import nftables
 import pytest
 
 from amphora_agent_ext import kernel, namespace
+from amphora_agent_ext.errors import FirewallError
 from amphora_agent_ext.totals import Count, Totals
 
 COUNTERS = {"nftables": [{"counter": {"name": "drop_new", "packets": 3, "bytes": 180}}]}
@@ -24,3 +26,14 @@ def test_protocols_by_name_or_by_number(
     assert kernel.totals("any") == Totals(
         {"drop_new": Count(3, 180)}, {("sctp", 5000): Count(1, 60)}
     )
+
+
+def test_a_missing_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(namespace, "inside", lambda name, work: work())
+
+    def missing() -> None:
+        raise OSError("libnftables.so.1: No such file or directory")
+
+    monkeypatch.setattr(nftables, "Nftables", missing)
+    with pytest.raises(FirewallError, match="libnftables cannot be loaded"):
+        kernel.mark("any")
