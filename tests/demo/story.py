@@ -46,7 +46,7 @@ class Story:
 
     def beside(self) -> None:
         """The stock provider, in the same octavia.conf."""
-        with self.report.step(f"stock provider: load balancer {BESIDE} beside ours"):
+        with self.report.step("stock provider: a load balancer next to ours"):
             create = "openstack loadbalancer create --provider amphora --flavor stock"
             self.client.type(f"{create} --vip-subnet-id private --name {BESIDE}")
             self.client.settle(BESIDE)
