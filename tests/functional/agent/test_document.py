@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,35 @@ def test_a_table_of_another_edition_is_replaced_whole(
     monkeypatch.setattr(render, "EDITION", render.EDITION + 1)
     assert ready.post(document()).status_code == 200
     assert "chain old" not in ready.ruleset()
+
+
+def test_two_writers_at_once_leave_one_document(ready: Amphora) -> None:
+    """The agent and a person at the console; what is kept is what is in force."""
+    documents = [schema.parse(document(echo=echo)) for echo in (True, False)]
+    with ThreadPoolExecutor(4) as pool:
+        plugs = [pool.submit(ready.firewall.restore) for _ in range(10)]
+        states = pool.map(ready.firewall.apply, documents * 10)
+        assert len(list(states)) == 20
+        assert [plug.result() for plug in plugs] == [None] * 10
+    kept = schema.parse(json.loads(ready.firewall.state.read_text()))
+    assert ready.get()["digest"] == model.digest(kept)
+    assert kept in documents
+
+
+def test_an_interface_under_another_name_gets_its_rules_again(ready: Amphora) -> None:
+    for name, other in (("eth1", "vip1"), ("vip1", "eth1")):
+        for words in ((name, "down"), (name, "name", other), (other, "up")):
+            ready.space.ip("link", "set", *words)
+        assert ready.post(document()).json["interfaces"][MACS["eth1"]] == other
+        assert ready.passes("eth1", SYN)
+        assert not ready.passes("eth1", REFUSED)
+
+
+def test_a_mac_address_may_be_written_in_capitals(ready: Amphora) -> None:
+    body = document()
+    body["interfaces"][0]["mac"] = MACS["eth1"].upper()
+    assert ready.post(body).json["digest"] == ready.get()["digest"]
+    assert ready.get()["interfaces"][MACS["eth1"]] == "eth1"
 
 
 def test_interfaces_are_told_by_name(ready: Amphora) -> None:
