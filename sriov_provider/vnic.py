@@ -47,9 +47,10 @@ def decide_filter(vif_type: str | None, port_filter: bool | None, port_security:
 
     ``direct`` is a request: the host decides whether it becomes a legacy VF (nobody filters but
     the amphora) or an offloaded one (Neutron filters on the representor), so only
-    ``vif_details.port_filter`` is believed.
+    ``vif_details.port_filter`` is believed. A driver that does not tell leaves it to the amphora:
+    dropping all on a bound port would leave a dead VIP that looks well.
     """
-    if (vif_type or "") in _FAILED_VIF_TYPES or port_filter is None:
+    if (vif_type or "") in _FAILED_VIF_TYPES:
         return Filter.UNKNOWN
     if port_filter and port_security:
         return Filter.NEUTRON

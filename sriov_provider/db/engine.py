@@ -13,7 +13,7 @@ import tenacity
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
 from sriov_provider.errors import Code, ProviderError
@@ -175,7 +175,7 @@ class Sessions:
 
     def _session(self, read_only: bool = False) -> Session:
         bind = self.engine.execution_options(read_only=read_only)
-        return sessionmaker(bind, expire_on_commit=False)()
+        return Session(bind, expire_on_commit=False)
 
     def _retried(self, call: Callable[[], T]) -> T:
         retrying = tenacity.Retrying(

@@ -19,6 +19,7 @@ from sriov_provider.records import (
     Job,
     ObjectType,
     PortRecord,
+    PortState,
 )
 from sriov_provider.worker import desired, plan_amphora, plan_members
 from sriov_provider.worker.plan_model import Facts, Plan, ReleaseWhen
@@ -50,6 +51,7 @@ def make(job: Job, lb: tree.LoadBalancer | None, inventory: Inventory, facts: Fa
     kept, released = _split_amphorae(job, inventory, topology, facts)
     failed, networks = plan_members.sort_members(job, wanted, kept, inventory, facts)
     serve = desired.without_members(wanted, set(failed))
+    surplus = plan_amphora.surplus_ports(kept, serve, networks, inventory)
     plans = tuple(
         plan_amphora.amphora(a, serve, networks, inventory, facts, topology) for a in kept
     )
@@ -64,7 +66,8 @@ def make(job: Job, lb: tree.LoadBalancer | None, inventory: Inventory, facts: Fa
         amphorae=plans,
         release_amphorae=released,
         release_when=_release_when(lb),
-        release_ports=plan_amphora.surplus_ports(kept, serve, networks, inventory),
+        release_ports=surplus,
+        leftovers=_leftovers(job, surplus),
         members=plan_members.member_rows(wanted, failed, networks, facts),
         failed=failed,
         configure=_needs_configure(job, serve),
@@ -117,6 +120,11 @@ def _split_amphorae(
         usable = tuple(sorted(usable, key=lambda a: a.state is not AmphoraState.READY))
         usable, released = usable[:1], released + usable[1:]
     return usable, released
+
+
+def _leftovers(job: Job, surplus: tuple[PortRecord, ...]) -> frozenset[str]:
+    """What an earlier job tried to release in vain."""
+    return frozenset(p.id for p in surplus if p.state is PortState.RELEASING and job.attempt == 1)
 
 
 def _half_done(kept: tuple[AmphoraRecord, ...], inventory: Inventory) -> bool:

@@ -79,6 +79,8 @@ class Plan:
     :ivar adopt: True when an earlier run may have left something in the cloud, so look first
     :ivar vip_qos: (True, policy id or None) when the VIP's QoS policy is to be set
     :ivar vip_groups: True when the security groups the user asked for on the VIP are to be set
+    :ivar leftovers: rows of ports to release whose release may fail: what one job could not give
+        back must not keep the next ones from their end
     :ivar remove_all: the load balancer goes, with its groups
     """
 
@@ -100,6 +102,7 @@ class Plan:
     adopt: bool = False
     vip_qos: tuple[bool, str | None] = (False, None)
     vip_groups: bool = False
+    leftovers: frozenset[str] = frozenset()
     remove_all: bool = False
 
 

@@ -17,6 +17,7 @@ from sriov_provider.errors import Code, ProviderError
 from sriov_provider.network.cache import CachedReads
 from sriov_provider.records import (
     Action,
+    AmphoraState,
     Inventory,
     Job,
     JobState,
@@ -169,7 +170,8 @@ class Runner:
 
     def _fail(self, job: Job, lb: tree.LoadBalancer | None, error: ProviderError) -> None:
         worker = self._services.settings.worker
-        if error.retriable and job.attempt < worker.max_attempts:
+        again = error.retriable or self._serves_nothing(job)
+        if again and job.attempt < worker.max_attempts:
             delay = worker.retry_interval * 2 ** (job.attempt - 1)
             LOG.warning("Job %s runs again in %g s: %s", job.id, delay, error.reason)
             self._sessions.run(lambda session: jobs.release(session, job, delay))
@@ -178,6 +180,13 @@ class Runner:
         if _is_create(job):
             self._release_all(job)
         self._sessions.run(lambda session: outcome.failed(session, job, lb, error.reason))
+
+    def _serves_nothing(self, job: Job) -> bool:
+        """A failover that has given up the old amphora is tried again whatever stopped it."""
+        if job.action is not Action.FAILOVER:
+            return False
+        amphorae = self._inventory(job.load_balancer_id).amphorae
+        return not any(a.state is AmphoraState.READY for a in amphorae)
 
     def _release_all(self, job: Job) -> None:
         """What an interrupted earlier attempt left; this attempt has reverted its own."""

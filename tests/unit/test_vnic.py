@@ -37,7 +37,7 @@ def test_is_bound(vif_type: str | None, host: str | None, bound: bool) -> None:
         ("ovs", True, True, Filter.NEUTRON),
         ("ovs", True, False, Filter.AMPHORA),
         ("ovs", False, True, Filter.AMPHORA),
-        ("ovs", None, True, Filter.UNKNOWN),
+        ("ovs", None, True, Filter.AMPHORA),
         ("binding_failed", True, True, Filter.UNKNOWN),
         ("unbound", False, True, Filter.UNKNOWN),
         (None, True, True, Filter.UNKNOWN),

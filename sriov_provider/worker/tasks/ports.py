@@ -318,8 +318,14 @@ class ReleasePort(Step):
 
     def execute(self) -> None:
         record = self.run.book.port(self.subject)
-        if record is not None:
+        if record is None:
+            return
+        try:
             release_port(self.run, record, detach=self.detach)
+        except ProviderError as error:
+            if self.subject not in self.run.plan.leftovers:
+                raise
+            LOG.warning("Port %s is left to a later job: %s", record.neutron_id, error.reason)
 
 
 class ReleaseTagged(Step):

@@ -111,3 +111,19 @@ def test_vanished_amphora_is_no_obstacle(world: World) -> None:
     failed_over(world, scene)
     assert world.agent.provisioning(scene.lb) == "ACTIVE"
     clean(world, scene.lb)
+
+
+@pytest.mark.parametrize(
+    ("name", "verb"), [("build_first", "plug_vip"), ("release_first", "attach_port")]
+)
+def test_failover_that_left_nothing_serving_is_tried_again(
+    world: World, name: str, verb: str
+) -> None:
+    """Even after a failure that no second try mends as a rule."""
+    scene = working(world, **strategy(name))
+    side = world.amphora if verb == "plug_vip" else world.cloud
+    side.fail(verb, errors.binding_failed())
+    world.failover(scene.lb)
+    assert len(world.run_all()) == 2
+    assert world.agent.provisioning(scene.lb) == "ACTIVE"
+    clean(world, scene.lb)

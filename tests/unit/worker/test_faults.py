@@ -105,7 +105,8 @@ def test_lasting_failure_of_a_create(world: World) -> None:
 
 
 def test_lasting_failure_of_a_failover(world: World) -> None:
-    """The load balancer is ERROR, nothing is lost, and the next failover heals it."""
+    """An object in ERROR at most (none where nothing served and it was tried again), nothing is
+    lost, and the next failover heals it."""
     calls, expected = undisturbed(world, "failover")
     operation = OPERATIONS["failover"]
     for verb in dict.fromkeys(calls):
@@ -117,7 +118,7 @@ def test_lasting_failure_of_a_failover(world: World) -> None:
         assert world.pending() == [], where
         (pool,) = world.agent.trees[lb]["pools"]
         out = (lb, pool["members"][0]["member_id"])
-        assert [world.agent.provisioning(i) for i in out].count("ERROR") == 1, where
+        assert [world.agent.provisioning(i) for i in out].count("ERROR") <= 1, where
         operation.start(world)
         world.calls.forget()
         world.run_all()

@@ -244,3 +244,20 @@ def test_port_that_was_found_and_given_back_is_not_found_again(world: World) -> 
     assert world.codes(member, scene.lb) == []
     assert world.agent.provisioning(member) == "ACTIVE"
     clean(world, scene.lb)
+
+
+def test_port_that_cannot_be_released_does_not_block_later_jobs(world: World) -> None:
+    scene = working(world)
+    world.cloud.fail("delete_port", errors.server_error(), times=None)
+    world.delete(scene.direct)
+    assert len(world.run_all()) == 3
+    assert world.agent.provisioning(scene.direct) == "ERROR"
+    listener = world.add_listener(scene.lb, protocol_port=81)
+    assert len(world.run_all()) == 1
+    assert world.agent.provisioning(listener) == "ACTIVE"
+    assert PortState.RELEASING in {p.state for p in world.inventory(scene.lb).ports}
+    world.cloud.heal()
+    world.update(listener, allowed_cidrs=["10.0.0.0/8"])
+    world.run_all()
+    assert {p.state for p in world.inventory(scene.lb).ports} == {PortState.ATTACHED}
+    clean(world, scene.lb)

@@ -47,7 +47,7 @@ def test_rules_name_a_port_only_when_its_binding_has_been_read(world: World) -> 
     assert filters == {"amphora", "neutron"}
 
 
-def test_unknown_filter_drops(world: World) -> None:
+def test_amphora_filters_what_nobody_says_to_filter(world: World) -> None:
     """A host that does not tell who filters."""
     bind = world.cloud._bind
 
@@ -59,9 +59,9 @@ def test_unknown_filter_drops(world: World) -> None:
     lb = world.create_load_balancer(**{"listeners": [world.listener("lb-1")]})
     world.run_all()
     (port,) = world.inventory(lb).ports
-    assert port.filter is Filter.UNKNOWN
+    assert port.filter is Filter.AMPHORA
     (interface,) = world.inside(lb).document["interfaces"]
-    assert interface["filter"] == "drop"
+    assert interface["filter"] == "amphora"
 
 
 def test_closing_comes_before_haproxy_and_opening_after(world: World) -> None:
