@@ -17,6 +17,7 @@ PACKAGES = (
     "libnftables1",
     "iproute2",
     "iputils-arping",
+    "iputils-ping",
     "socat",
     "curl",
     "openssl",

@@ -32,9 +32,21 @@ done
 # element haproxy-octavia; no strict-limits: the limit of files may be lower than haproxy wants
 printf 'global\n    group nogroup\n    no strict-limits\n' \
     >/var/lib/octavia/haproxy-default-user-group.conf
+# what haproxy runs for PING health monitors; it is true while the member answers
+cat >/var/lib/octavia/ping-wrapper.sh <<'EOF'
+#!/bin/sh
+case $HAPROXY_SERVER_ADDR in *:*) family=-6 ;; *) family=-4 ;; esac
+exec /usr/bin/ping $family -q -n -c 1 -w 1 "$HAPROXY_SERVER_ADDR" >/dev/null 2>&1
+EOF
+chmod 755 /var/lib/octavia/ping-wrapper.sh
 rm -f /etc/haproxy/haproxy.cfg
 mkdir -p /etc/sysctl.d
-printf 'net.ipv4.ip_nonlocal_bind=1\nnet.ipv6.ip_nonlocal_bind=1\n' >/etc/sysctl.d/amphora.conf
+# ping_group_range as systemd sets it: haproxy runs ping without privileges
+cat >/etc/sysctl.d/amphora.conf <<'EOF'
+net.ipv4.ip_nonlocal_bind=1
+net.ipv6.ip_nonlocal_bind=1
+net.ipv4.ping_group_range=0 2147483647
+EOF
 
 export SYSTEMCTL_LOG=$LOG-systemctl.log HOME=/run/home PATH=$HERE/shim:$VENV_BIN:/usr/sbin:/usr/bin:/sbin:/bin
 # the syslog of the agent and of haproxy
