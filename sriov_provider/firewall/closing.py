@@ -1,7 +1,9 @@
-"""The rule document between two documents: what both allow. Pure.
+"""The rule document between two documents: what both allow, and all answers of members. Pure.
 
 It is applied before haproxy changes, so that whatever shall be closed is closed first; what shall
-be opened is opened after the change, by the new document itself.
+be opened is opened after the change, by the new document itself. Answers of members are the
+exception: haproxy asks the old members until it changes and the new ones at once. An answer that is
+dropped meanwhile costs a client a second (new member) or the whole time to connect (old one).
 """
 
 from __future__ import annotations
@@ -14,20 +16,22 @@ from sriov_provider.firewall.model import VERSION, Document, deny_all
 
 
 def closing(old: Document | None, new: Document) -> dict[str, Any]:
-    """The intersection.
+    """The intersection of what clients and peers may do, the union of what members may answer.
 
     :param old: the document in force; None or empty when there is none, then nothing is allowed
     :param new: the document to come
     """
     old = old or deny_all()
+    # Where nothing gets in at all no haproxy is waiting for answers.
+    answers = _either if old["interfaces"] else _common
     peers = _common(old, new, "peers")
     port = new["peer_port"] if old["peer_port"] == new["peer_port"] else None
     return {
         "version": VERSION,
         "interfaces": _interfaces(old["interfaces"], new["interfaces"]),
         "listeners": _listeners(old["listeners"], new["listeners"]),
-        "members": _common(old, new, "members"),
-        "ping": _common(old, new, "ping"),
+        "members": answers(old, new, "members"),
+        "ping": answers(old, new, "ping"),
         "peers": peers,
         "peer_port": port if peers else None,
         "echo": bool(old["echo"] and new["echo"]),
@@ -39,13 +43,30 @@ def _common(old: Document, new: Document, name: str) -> list[Any]:
     return [v for v in new[name] if _key(v) in before]
 
 
+def _either(old: Document, new: Document, name: str) -> list[Any]:
+    """Ordered as a document is, so that equal rules give equal documents."""
+    both = {_key(v): v for v in (*old[name], *new[name])}
+    return sorted(both.values(), key=_order)
+
+
+def _order(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return value["address"], value["protocol"], value["port"]
+    return value
+
+
 def _key(value: Any) -> Any:
     return tuple(sorted(value.items())) if isinstance(value, Mapping) else value
 
 
 def _interfaces(old: list[Document], new: list[Document]) -> list[dict[str, Any]]:
-    before = {i["mac"]: i for i in old}
-    return [_interface(before[i["mac"]], i) for i in new if i["mac"] in before]
+    before, after = {i["mac"]: i for i in old}, {i["mac"]: i for i in new}
+    found = {mac: _interface(before[mac], after[mac]) for mac in before.keys() & after.keys()}
+    if before:
+        # Interfaces that come or go: without a VIP nothing but answers gets in there.
+        alone = {**before, **after}
+        found |= {m: dict(i) for m, i in alone.items() if m not in found and not i["vips"]}
+    return [found[mac] for mac in sorted(found)]
 
 
 def _interface(old: Document, new: Document) -> dict[str, Any]:
@@ -54,7 +75,8 @@ def _interface(old: Document, new: Document) -> dict[str, Any]:
         "mac": new["mac"],
         "filter": _strictest(filters),
         "vips": _common(old, new, "vips"),
-        "addresses": _common(old, new, "addresses"),
+        # Only answers and peers get in at these.
+        "addresses": _either(old, new, "addresses"),
         "dhcp": bool(old["dhcp"] and new["dhcp"]),
         "slaac": bool(old["slaac"] and new["slaac"]),
     }

@@ -86,7 +86,10 @@ def in_force(record: AmphoraRecord | None, rules: Mapping[str, Any]) -> bool:
 
 
 class CloseFirewall(AmphoraStep):
-    """What the new rules no longer allow is closed before haproxy changes."""
+    """What the new rules no longer allow is closed before haproxy changes.
+
+    Answers of members are let in from here on: haproxy asks new members at once.
+    """
 
     def execute(self) -> None:
         record = self.run.book.amphora(self.subject)

@@ -129,7 +129,7 @@ def lets_in(document: Mapping[str, Any], packet: Packet) -> bool:
         return False
     return (
         (on_vip and _listens(document, packet))
-        or _replies(document, packet)
+        or answers(document, packet)
         or (on_base and bool(interface["vips"]) and _peer(document, packet))
         or (packet.protocol == "echo-request" and document["echo"] and bool(interface["vips"]))
     )
@@ -143,7 +143,7 @@ def _listens(document: Mapping[str, Any], packet: Packet) -> bool:
     )
 
 
-def _replies(document: Mapping[str, Any], packet: Packet) -> bool:
+def answers(document: Mapping[str, Any], packet: Packet) -> bool:
     if packet.protocol == "echo-reply":
         return packet.source in document["ping"]
     member = {"address": packet.source, "protocol": packet.protocol, "port": packet.sport}
