@@ -96,6 +96,14 @@ class Job:
     lease_expires: datetime.datetime | None = None
     created_at: datetime.datetime | None = None
 
+    @property
+    def creates_load_balancer(self) -> bool:
+        return self.object_type is ObjectType.LOADBALANCER and self.action is Action.CREATE
+
+    @property
+    def removes_load_balancer(self) -> bool:
+        return self.object_type is ObjectType.LOADBALANCER and self.action is Action.DELETE
+
 
 @dataclasses.dataclass(frozen=True)
 class LoadBalancerRecord:

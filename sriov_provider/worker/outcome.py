@@ -49,7 +49,7 @@ def succeeded(
         return
     for kind, object_id in recovered:
         reasons.clear(session, kind, object_id)
-    if _removed(job):
+    if job.removes_load_balancer:
         inventory_db.delete_load_balancer(session, job.load_balancer_id)
         return
     children.forget(session, _gone(job, lb))
@@ -69,10 +69,6 @@ def failed(session: Session, job: Job, lb: tree.LoadBalancer | None, reason: Rea
 
 def _records(job: Job, touched: list[tuple[ObjectType, str]], reason: Reason) -> list[ReasonRecord]:
     return [reasons.record(t, i, job.load_balancer_id, reason, job.id) for t, i in touched]
-
-
-def _removed(job: Job) -> bool:
-    return job.object_type is ObjectType.LOADBALANCER and job.action is Action.DELETE
 
 
 def _gone(job: Job, lb: tree.LoadBalancer | None) -> set[str]:

@@ -44,7 +44,7 @@ def make(job: Job, lb: tree.LoadBalancer | None, inventory: Inventory, facts: Fa
 
     :param lb: Octavia's tree; None when it is gone or the load balancer is to be deleted
     """
-    if lb is None or (job.object_type is ObjectType.LOADBALANCER and job.action is Action.DELETE):
+    if lb is None or job.removes_load_balancer:
         return removal(job, inventory)
     wanted = desired.without_deleted(lb, job)
     topology = str(lb.flavor.get("loadbalancer_topology") or facts.settings.topology)

@@ -22,7 +22,6 @@ from sriov_provider.records import (
     Job,
     JobState,
     LoadBalancerRecord,
-    ObjectType,
 )
 from sriov_provider.worker import desired, engine, facts, flow, outcome, plan
 from sriov_provider.worker.book import Book
@@ -69,14 +68,14 @@ class Runner:
         try:
             self._check_attempt(job)
             inventory = self._inventory(job.load_balancer_id)
-            if _is_removal(job):
+            if job.removes_load_balancer:
                 lb = self._last_tree(job, inventory)
             else:
                 lb = self._trees.wait(job, inventory)
                 if lb is None:
                     self._drop(job, inventory)
                     return
-            wanted = None if _is_removal(job) else lb
+            wanted = None if job.removes_load_balancer else lb
             self._succeed(job, lb, inventory, self._execute(job, wanted, inventory))
         except ProviderError as error:
             if error.reason.code is Code.LEASE_LOST:
@@ -144,7 +143,7 @@ class Runner:
     def _drop(self, job: Job, inventory: Inventory) -> None:
         """Octavia's API has rolled back: nobody knows of the object."""
         LOG.warning("Job %s dropped: Octavia never showed %s", job.id, job.object_id)
-        if _is_create(job):
+        if job.creates_load_balancer:
             # An earlier attempt may have built something for a load balancer that is gone.
             self._run_plan(
                 plan.removal(job, inventory), inventory, CachedReads(self._services.network)
@@ -154,7 +153,7 @@ class Runner:
             jobs.finish(session, job, JobState.DONE)
             created = [ref.id for ref in job.objects if ref.action is Action.CREATE]
             children.forget(session, created)
-            if _is_create(job):
+            if job.creates_load_balancer:
                 inventory_db.delete_load_balancer(session, job.load_balancer_id)
 
         self._sessions.run(write)
@@ -177,7 +176,7 @@ class Runner:
             self._sessions.run(lambda session: jobs.release(session, job, delay))
             return
         LOG.error("Job %s failed: %s", job.id, error.reason)
-        if _is_create(job):
+        if job.creates_load_balancer:
             self._release_all(job)
         self._sessions.run(lambda session: outcome.failed(session, job, lb, error.reason))
 
@@ -199,11 +198,3 @@ class Runner:
         except Exception:
             # What is left stays on record for the delete; the job has to end all the same.
             LOG.exception("Job %s: a defect kept it from being released", job.id)
-
-
-def _is_create(job: Job) -> bool:
-    return job.object_type is ObjectType.LOADBALANCER and job.action is Action.CREATE
-
-
-def _is_removal(job: Job) -> bool:
-    return job.object_type is ObjectType.LOADBALANCER and job.action is Action.DELETE

@@ -11,17 +11,8 @@ from sriov_provider.firewall import document
 from sriov_provider.firewall.closing import closing
 from sriov_provider.records import AmphoraRecord, AmphoraState, PortRole, PortState
 from sriov_provider.worker.plan import effective_filter
-from sriov_provider.worker.plan_model import AmphoraPlan
 from sriov_provider.worker.run import Run
-from sriov_provider.worker.tasks.base import Step
-
-
-class AmphoraStep(Step):
-    """A task about one amphora."""
-
-    def __init__(self, run: Run, amphora: AmphoraPlan) -> None:
-        super().__init__(run, amphora.record.id)
-        self.amphora = amphora
+from sriov_provider.worker.tasks.base import AmphoraStep
 
 
 class WaitAgent(AmphoraStep):

@@ -8,6 +8,7 @@ from typing import Any
 from taskflow import task
 
 from sriov_provider.errors import ProviderError
+from sriov_provider.worker.plan_model import AmphoraPlan
 from sriov_provider.worker.run import Run
 
 LOG = logging.getLogger(__name__)
@@ -42,3 +43,11 @@ class Step(task.Task):  # type: ignore[misc]  # taskflow has no type hints
             self.undo()
         except ProviderError as error:
             LOG.warning("%s: could not be undone: %s", self.name, error.reason)
+
+
+class AmphoraStep(Step):
+    """A task about one amphora."""
+
+    def __init__(self, run: Run, amphora: AmphoraPlan) -> None:
+        super().__init__(run, amphora.record.id)
+        self.amphora = amphora

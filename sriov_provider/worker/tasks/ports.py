@@ -11,9 +11,9 @@ from sriov_provider.errors import Code, ProviderError
 from sriov_provider.network.base import Port, PortSpec
 from sriov_provider.records import PortRecord, PortRole, PortState
 from sriov_provider.worker.plan_amphora import port_name
-from sriov_provider.worker.plan_model import AmphoraPlan, PortPlan
+from sriov_provider.worker.plan_model import PortPlan
 from sriov_provider.worker.run import Run, may_pass, wait_for
-from sriov_provider.worker.tasks.base import Step
+from sriov_provider.worker.tasks.base import AmphoraStep, Step
 
 LOG = logging.getLogger(__name__)
 
@@ -145,11 +145,8 @@ class EnsureVipPort(Step):
         )
 
 
-class AttachVipPort(Step):
+class AttachVipPort(AmphoraStep):
     """Hot-plug of the base port. Released by the undo of the server it is on."""
-
-    def __init__(self, run: Run, amphora: AmphoraPlan) -> None:
-        super().__init__(run, amphora.record.id)
 
     def execute(self) -> None:
         record = self.run.book.vip_port(self.subject)
@@ -185,11 +182,8 @@ def network_plug(run: Run, record: PortRecord) -> NetworkPlug:
     )
 
 
-class PlugVip(Step):
+class PlugVip(AmphoraStep):
     """The VIP interface goes up inside the amphora, behind the deny-all rules."""
-
-    def __init__(self, run: Run, amphora: AmphoraPlan) -> None:
-        super().__init__(run, amphora.record.id)
 
     def execute(self) -> None:
         run = self.run
@@ -258,12 +252,8 @@ def add_subnets(run: Run, record: PortRecord, subnets: tuple[str, ...]) -> PortR
     return _noted(record, run.network.add_port_addresses(port, missing) if missing else port)
 
 
-class ExtendVipPort(Step):
+class ExtendVipPort(AmphoraStep):
     """Members on further subnets of the VIP's own network get an address on the VIP port."""
-
-    def __init__(self, run: Run, amphora: AmphoraPlan) -> None:
-        super().__init__(run, amphora.record.id)
-        self.amphora = amphora
 
     def execute(self) -> None:
         run, amphora = self.run, self.amphora
@@ -283,11 +273,8 @@ class ExtendVipPort(Step):
         run.book.save_port(record)
 
 
-class SetVipQos(Step):
+class SetVipQos(AmphoraStep):
     """The VIP's QoS policy is enforced on the base port."""
-
-    def __init__(self, run: Run, amphora: AmphoraPlan) -> None:
-        super().__init__(run, amphora.record.id)
 
     def execute(self) -> None:
         record = self.run.book.vip_port(self.subject)
@@ -296,11 +283,8 @@ class SetVipQos(Step):
             self.run.network.update_port(record.neutron_id, qos_policy_id=policy)
 
 
-class SetVipGroups(Step):
+class SetVipGroups(AmphoraStep):
     """The groups the user asked for on the VIP, beside the load balancer's own."""
-
-    def __init__(self, run: Run, amphora: AmphoraPlan) -> None:
-        super().__init__(run, amphora.record.id)
 
     def execute(self) -> None:
         record = self.run.book.vip_port(self.subject)

@@ -9,9 +9,8 @@ from sriov_provider.compute.base import Server, ServerSpec
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.records import AmphoraRecord, AmphoraState
 from sriov_provider.worker.plan_amphora import server_name
-from sriov_provider.worker.plan_model import AmphoraPlan
 from sriov_provider.worker.run import Run, wait_for
-from sriov_provider.worker.tasks.base import Step
+from sriov_provider.worker.tasks.base import AmphoraStep, Step
 from sriov_provider.worker.tasks.ports import release_port
 
 # Seconds. Nova answers a status read in some 20 ms; a delete takes a second or more.
@@ -19,12 +18,8 @@ _DELETE_TIMEOUT = 60.0
 _POLL = 0.5
 
 
-class EnsureServer(Step):
+class EnsureServer(AmphoraStep):
     """A server for the amphora, found again by name if an earlier run made it."""
-
-    def __init__(self, run: Run, amphora: AmphoraPlan) -> None:
-        super().__init__(run, amphora.record.id)
-        self.amphora = amphora
 
     def execute(self) -> None:
         record = self.run.book.amphora(self.subject) or self.amphora.record
@@ -81,12 +76,8 @@ class EnsureServer(Step):
             release_port(self.run, port, detach=False)
 
 
-class WaitServer(Step):
+class WaitServer(AmphoraStep):
     """Until Nova says ACTIVE and the management address is known."""
-
-    def __init__(self, run: Run, amphora: AmphoraPlan) -> None:
-        super().__init__(run, amphora.record.id)
-        self.amphora = amphora
 
     def execute(self) -> None:
         record = self.run.book.amphora(self.subject)
