@@ -22,6 +22,7 @@ class Code(str, enum.Enum):
     INTERNAL = "internal"
     LEASE_LOST = "lease-lost"
     MIXED_KINDS = "mixed-kinds"
+    NOT_BOUND = "not-bound"
     NOT_FOUND = "not-found"
     NO_ADDRESS = "no-address"
     NO_VF = "no-vf"
@@ -30,6 +31,7 @@ class Code(str, enum.Enum):
     TIMEOUT = "timeout"
     TREE_MISSING = "tree-missing"
     UNSUPPORTED = "unsupported"
+    WRONG_HOST = "wrong-host"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -80,6 +80,8 @@ class Job:
 
     :ivar objects: what it touches; one except for a member batch
     :ivar attempt: 1 on the first run
+    :ivar placement: how many of the ways to place a new amphora have found no VF
+    :ivar hosts_tried: compute hosts that were found to have none
     :ivar cascade: delete of a load balancer with all its children
     """
 
@@ -92,6 +94,8 @@ class Job:
     cascade: bool = False
     state: JobState = JobState.PENDING
     attempt: int = 0
+    placement: int = 0
+    hosts_tried: tuple[str, ...] = ()
     lease_owner: str | None = None
     lease_expires: datetime.datetime | None = None
     created_at: datetime.datetime | None = None
@@ -187,6 +191,7 @@ class PortRecord:
     """:ivar id: our row id, known before Neutron has been asked
     :ivar neutron_id: None until Neutron has answered
     :ivar addresses: (subnet id, address) of each fixed address (JSON: list of pairs)
+    :ivar vif_type: what the request for ``vnic_type`` became, as Neutron bound it
     :ivar pci_slot: PCI address of the VF, as Nova reported it
     """
 
@@ -201,6 +206,7 @@ class PortRecord:
     mac: str | None = None
     filter: Filter = Filter.UNKNOWN
     addresses: tuple[tuple[str, str], ...] = ()
+    vif_type: str | None = None
     pci_slot: str | None = None
 
 

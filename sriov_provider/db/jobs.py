@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
@@ -47,6 +48,7 @@ def enqueue(session: Session, job: Job, now: datetime.datetime | None = None) ->
         cascade_children=job.cascade,
         state=JobState.PENDING.value,
         attempt=0,
+        placement=0,
         created_at=job.created_at or now or utcnow(),
     )
     session.add(row)
@@ -146,6 +148,18 @@ def release(
     if not swapped:
         raise lost(job)
     return dataclasses.replace(job, state=JobState.PENDING, lease_owner=None, lease_expires=None)
+
+
+def place_elsewhere(session: Session, job: Job, hosts: Collection[str]) -> Job:
+    """A running job has found no VF where it tried: on record, the next try is another one.
+
+    :param hosts: compute hosts that were found to have none
+    :raises ProviderError: LEASE_LOST when another worker has it
+    """
+    tried = tuple(dict.fromkeys((*job.hosts_tried, *hosts)))
+    if not _swap(session, job, placement=job.placement + 1, hosts_tried=list(tried)):
+        raise lost(job)
+    return dataclasses.replace(job, placement=job.placement + 1, hosts_tried=tried)
 
 
 def purge(session: Session, before: datetime.datetime) -> int:
@@ -252,6 +266,8 @@ def _record(row: models.Job) -> Job:
         cascade=row.cascade_children,
         state=JobState(row.state),
         attempt=row.attempt,
+        placement=row.placement,
+        hosts_tried=tuple(row.hosts_tried or ()),
         lease_owner=row.lease_owner,
         lease_expires=row.lease_expires,
         created_at=row.created_at,

@@ -98,6 +98,7 @@ class Port(Base):
     mac: Mapped[str | None] = mapped_column(String(32))
     filter: Mapped[str] = mapped_column(String(32))
     addresses: Mapped[list[list[str]]] = mapped_column(JSON)
+    vif_type: Mapped[str | None] = mapped_column(String(64))
     pci_slot: Mapped[str | None] = mapped_column(String(32))
 
 
@@ -120,6 +121,8 @@ class Job(Base):
     cascade_children: Mapped[bool] = mapped_column(server_default=false())
     state: Mapped[str] = mapped_column(String(32), index=True)
     attempt: Mapped[int] = mapped_column(server_default=text("0"))
+    placement: Mapped[int] = mapped_column(server_default=text("0"))
+    hosts_tried: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     not_before: Mapped[datetime.datetime | None] = mapped_column(UtcDateTime)
     lease_owner: Mapped[str | None] = mapped_column(String(255))
     lease_expires: Mapped[datetime.datetime | None] = mapped_column(UtcDateTime)

@@ -52,7 +52,6 @@ def workers(processes: Processes) -> None:
             *("--config-file", etc / f"nova/{host}.conf"),
             PYTHONPATH=str(ROOT),
             DEMO_LOG=str(settings.log),
-            DEMO_VFS_PER_PF=str(settings.vfs_per_pf),
         )
     hosts = ",".join(settings.compute_hosts)
     agents = (bin_ / "python", "-m", "tests.demo.l2_agents", hosts)

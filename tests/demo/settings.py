@@ -32,6 +32,35 @@ PUBLIC_CIDR = "198.18.16.0/20"
 MEMBERS_CIDR = "198.18.32.0/20"
 PRIVATE_CIDR = "198.18.48.0/20"
 LIVE = Path("/run/demo")
+
+
+@dataclass(frozen=True)
+class Pf:
+    """One PF of a compute host; every host has the same, until it is told otherwise."""
+
+    name: str
+    bus: str
+    physnet: str
+    vfs: int
+    switchdev: bool = False
+
+    @property
+    def address(self) -> str:
+        return f"0000:{self.bus}:00.0"
+
+    @property
+    def mac(self) -> str:
+        return f"02:aa:00:00:{self.bus}:00"
+
+
+# Two with plenty of VFs, and four without any, each on a physical network of its own: a test gives
+# a host the few VFs it needs there, and disturbs nobody else.
+PFS = (
+    Pf("pf0", "81", "physnet1", 8),
+    Pf("pf1", "82", "physnet1", 8),
+    *(Pf(f"pf{n}", f"8{n + 1}", f"physnet{n}", 0) for n in range(2, 6)),
+)
+PHYSNETS = tuple(dict.fromkeys(pf.physnet for pf in PFS))
 DATABASES = (
     "keystone",
     "placement",
@@ -53,8 +82,7 @@ class Settings:
     state: Path
     provider: str = "sriov"
     topology: str = "SINGLE"
-    compute_hosts: tuple[str, ...] = ("compute1",)
-    vfs_per_pf: int = 8
+    compute_hosts: tuple[str, ...] = ("compute1", "compute2")
     venv: Path = field(default_factory=lambda: Path(sys.prefix))
 
     @property

@@ -24,6 +24,7 @@ INPUTS = (
     "conf/control.py",
     "conf/network.py",
     "virt/driver.py",
+    "virt/hardware.py",
 )
 
 
@@ -32,7 +33,7 @@ def key(settings: Settings) -> str:
     digest = hashlib.sha256()
     for name in INPUTS:
         digest.update((HERE / name).read_bytes())
-    digest.update(repr((settings.compute_hosts, settings.vfs_per_pf)).encode())
+    digest.update(repr(settings.compute_hosts).encode())
     version = subprocess.run(["mariadbd", "--version"], capture_output=True, check=False).stdout
     digest.update(version)
     return digest.hexdigest()[:16]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sriov_provider import vnic
-from sriov_provider.vnic import Filter
+from sriov_provider.vnic import Binding, Filter
 
 
 def test_direct_takes_a_vf_and_normal_does_not() -> None:
@@ -14,20 +14,41 @@ def test_direct_takes_a_vf_and_normal_does_not() -> None:
     assert all(name == kind.vnic_type for name, kind in vnic.KINDS.items())
 
 
+def test_every_kind_of_neutron_is_accepted_or_refused_with_a_reason() -> None:
+    """The list is neutron-lib's ``portbindings.VNIC_TYPES``."""
+    known = {
+        "normal", "direct", "macvtap", "baremetal", "direct-physical", "virtio-forwarder",
+        "smart-nic", "vdpa", "accelerator-direct", "accelerator-direct-physical", "remote-managed",
+    }  # fmt: skip
+    assert set(vnic.KINDS) | set(vnic.REFUSED) == known
+    assert not set(vnic.KINDS) & set(vnic.REFUSED)
+    assert all(len(reason) > 20 for reason in vnic.REFUSED.values())
+
+
+def test_what_a_kind_needs() -> None:
+    assert [k.vnic_type for k in vnic.KINDS.values() if k.boot_only] == ["virtio-forwarder"]
+    assert vnic.KINDS["macvtap"].path is vnic.Path.SWITCH
+    assert vnic.KINDS["vdpa"].path is vnic.Path.OFFLOADED
+
+
 @pytest.mark.parametrize(
-    ("vif_type", "host", "bound"),
+    ("vif_type", "host", "server_host", "outcome"),
     [
-        ("hw_veb", "node", True),
-        ("ovs", "node", True),
-        ("hw_veb", "", False),
-        ("hw_veb", None, False),
-        ("binding_failed", "node", False),
-        ("unbound", "node", False),
-        (None, "node", False),
+        ("hw_veb", "node", "node", Binding.BOUND),
+        ("ovs", "node", None, Binding.BOUND),
+        ("ovs", "node", "other", Binding.ELSEWHERE),
+        ("hw_veb", "", "node", Binding.PENDING),
+        ("hw_veb", None, None, Binding.PENDING),
+        ("unbound", "node", "node", Binding.PENDING),
+        (None, "node", "node", Binding.PENDING),
+        ("binding_failed", "node", "node", Binding.FAILED),
+        ("binding_failed", "", None, Binding.FAILED),
     ],
 )
-def test_is_bound(vif_type: str | None, host: str | None, bound: bool) -> None:
-    assert vnic.is_bound(vif_type, host) is bound
+def test_judge(
+    vif_type: str | None, host: str | None, server_host: str | None, outcome: Binding
+) -> None:
+    assert vnic.judge(vif_type, host, server_host) is outcome
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,8 @@ def _bound(run: Run, record: PortRecord) -> Port:
         port = run.network.port(record.neutron_id)
         if port is None or port.vif_type == "binding_failed":
             raise failed
-        return port if vnic.is_bound(port.vif_type, port.host) else None
+        bound = vnic.judge(port.vif_type, port.host) is vnic.Binding.BOUND
+        return port if bound else None
 
     return wait_for(look, _BIND_TIMEOUT, _POLL, failed)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.demo.conf.common import DATA, RABBIT, Section, authtoken, credentials, messaging
-from tests.demo.settings import IP, PORTS, Settings, database_url, url
+from tests.demo.settings import IP, PFS, PORTS, Settings, database_url, url
 
 Sections = dict[str, Section]
 VIRT_DRIVER = "demo.NamespaceDriver"
@@ -93,8 +95,7 @@ def nova(settings: Settings) -> Sections:
             "track_instance_changes": False,
         },
         "pci": {
-            "device_spec": '{"vendor_id": "15b3", "product_id": "1018",'
-            ' "physical_network": "physnet1"}',
+            "device_spec": device_spec(),
             "report_in_placement": False,
         },
         "glance": {"api_servers": url("glance")},
@@ -107,6 +108,21 @@ def nova(settings: Settings) -> Sections:
         "wsgi": {"api_paste_config": settings.etc / "nova/api-paste.ini"},
         **messaging(),
     }
+
+
+def device_spec() -> str:
+    """The VFs, not the PFs, of each physical network."""
+    return json.dumps(
+        [
+            {
+                "address": f"0000:{pf.bus}:*.*",
+                "vendor_id": "15b3",
+                "product_id": "1018",
+                "physical_network": pf.physnet,
+            }
+            for pf in PFS
+        ]
+    )
 
 
 def compute(settings: Settings, host: str) -> Sections:

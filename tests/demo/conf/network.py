@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.demo.conf.common import DATA, RABBIT, Section, authtoken, credentials, messaging
-from tests.demo.settings import Settings, database_url
+from tests.demo.settings import PHYSNETS, Settings, database_url
 
 UNLIMITED = ("network", "subnet", "port", "router", "floatingip", "security_group")
 
@@ -46,7 +46,7 @@ def ml2() -> dict[str, Section]:
             "mechanism_drivers": "sriovnicswitch,openvswitch",
             "extension_drivers": "port_security,qos",
         },
-        "ml2_type_vlan": {"network_vlan_ranges": "physnet1:100:999"},
+        "ml2_type_vlan": {"network_vlan_ranges": ",".join(f"{physnet}:100:999" for physnet in PHYSNETS)},
         "ml2_type_vxlan": {"vni_ranges": "1:65000"},
         "securitygroup": {"enable_security_group": True},
     }

@@ -6,62 +6,29 @@ and Neutron's own; only the devices themselves are made up.
 
 from __future__ import annotations
 
-import os
 import subprocess
+import threading
+import time
+from pathlib import Path
 from typing import Any
 
+from nova import context as nova_context
 from nova.virt import fake, node
 from oslo_log import log as logging
 from oslo_serialization import jsonutils
 
-from tests.demo.virt import links, server
+from tests.demo.virt import hardware, links, server
 
 LOG = logging.getLogger(__name__)
-PHYSICAL_FUNCTIONS = (
-    ("0000:81:00.0", "pf0", "02:aa:00:00:81:00"),
-    ("0000:82:00.0", "pf1", "02:aa:00:00:82:00"),
-)
-VFS_PER_PF = int(os.environ.get("DEMO_VFS_PER_PF", "8"))
+LOOK_SECONDS = 0.3
 
 
-def physical_function(address: str) -> dict[str, Any]:
-    """A PF as the PCI tracker wants it."""
-    return {
-        "address": address,
-        "vendor_id": "15b3",
-        "product_id": "1017",
-        "status": "available",
-        "dev_type": "type-PF",
-        "parent_addr": None,
-        "numa_node": None,
-        "label": "label_15b3_1017",
-    }
-
-
-def virtual_function(parent: str, ifname: str, mac: str, number: int) -> dict[str, Any]:
-    """A VF, at the address it would have on a ConnectX-5."""
-    slot, function = divmod(number + 2, 8)
-    return {
-        "address": f"{parent[:8]}{slot:02x}.{function}",
-        "vendor_id": "15b3",
-        "product_id": "1018",
-        "status": "available",
-        "dev_type": "type-VF",
-        "parent_addr": parent,
-        "parent_ifname": ifname,
-        "numa_node": None,
-        "label": "label_15b3_1018",
-        "capabilities": {"sriov": {"pf_mac_address": mac, "vf_num": number}},
-    }
-
-
-def pci_devices() -> list[dict[str, Any]]:
-    """All PFs and VFs of a host."""
-    devices = []
-    for address, ifname, mac in PHYSICAL_FUNCTIONS:
-        devices.append(physical_function(address))
-        devices += [virtual_function(address, ifname, mac, n) for n in range(VFS_PER_PF)]
-    return devices
+def written(path: Path) -> int:
+    """When a file was written, in nanoseconds; 0 when it is not there."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def addresses(vif: Any) -> list[str]:
@@ -82,14 +49,27 @@ class NamespaceDriver(fake.FakeDriver):
 
     def init_host(self, host: str) -> None:
         super().init_host(host)
-        for uuid, name in server.recover():
+        for uuid, name in server.recover(host):
             self.instances[uuid] = fake.FakeInstance(name, fake.power_state.RUNNING, uuid)
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        """Reports other devices as soon as the host's file has changed."""
+        control = hardware.CONTROL / f"{self._host}.json"
+        seen = written(control)
+        while True:
+            time.sleep(LOOK_SECONDS)
+            if (now := written(control)) == seen:
+                continue
+            self.virtapi._compute.update_available_resource(nova_context.get_admin_context())
+            control.with_suffix(".seen").write_text(str(now))
+            seen = now
 
     def get_available_resource(self, nodename: str) -> dict[str, Any]:
         resources = super().get_available_resource(nodename)
         # the fake driver draws a new node uuid in every process: keep one
         resources["uuid"] = node.get_local_node_uuid()
-        resources["pci_passthrough_devices"] = jsonutils.dumps(pci_devices())
+        resources["pci_passthrough_devices"] = jsonutils.dumps(hardware.devices(self._host))
         return resources
 
     def get_nodenames_by_uuid(self, refresh: bool = False) -> dict[str, str]:
@@ -111,7 +91,9 @@ class NamespaceDriver(fake.FakeDriver):
             network_info, **kwargs,
         )  # fmt: skip
         uuid, name = instance.uuid, instance.name
-        for path in server.create(uuid, name, image_meta.name, injected_files or []):
+        for path in server.create(
+            uuid, name, self._host, image_meta.name, injected_files or []
+        ):
             LOG.warning("configuration drive: %s is not used", path)
         for index, vif in enumerate(network_info or []):
             interface = server.plug(uuid, vif)

@@ -55,13 +55,16 @@ def inject(uuid: str, files: Iterable[tuple[str, bytes | str]]) -> list[str]:
     return refused
 
 
-def create(uuid: str, name: str, image: str, files: Iterable[tuple[str, bytes | str]]) -> list[str]:
+def create(
+    uuid: str, name: str, host: str, image: str, files: Iterable[tuple[str, bytes | str]]
+) -> list[str]:
     """Everything up to the point where ports can be plugged; the files that were left out."""
     for layer in LAYERS:
         (directory(uuid) / layer).mkdir(parents=True, exist_ok=True)
         (directory(uuid) / "work" / layer).mkdir(parents=True, exist_ok=True)
     (directory(uuid) / "nics").write_text("0")
     (directory(uuid) / "name").write_text(name)
+    (directory(uuid) / "host").write_text(host)
     (directory(uuid) / "agent").write_text(agent_for(image))
     refused = inject(uuid, files)
     links.run("ip", "netns", "add", namespace(uuid))
@@ -105,10 +108,12 @@ def boot(uuid: str, name: str) -> subprocess.Popen[bytes]:
     return process
 
 
-def recover() -> Iterator[tuple[str, str]]:
-    """(uuid, name) of the servers which run."""
+def recover(host: str) -> Iterator[tuple[str, str]]:
+    """(uuid, name) of the servers which run on a host."""
     for place in BASE.iterdir():
         try:
+            if (place / "host").read_text() != host:
+                continue
             os.kill(int((place / "init.pid").read_text()), 0)
         except (OSError, ValueError):
             continue

@@ -99,6 +99,20 @@ def test_an_expired_lease_is_taken_over_and_its_owner_shut_out(sessions: Session
     assert sessions.run(lambda session: jobs.finish(session, heir, JobState.DONE))
 
 
+def test_where_a_job_found_no_vf_is_kept_for_its_next_run(sessions: Sessions) -> None:
+    _enqueue(sessions, _job())
+    job = _taken(sessions)
+    once = sessions.run(lambda session: jobs.place_elsewhere(session, job, ("node1",)))
+    twice = sessions.run(lambda session: jobs.place_elsewhere(session, once, ("node1", "node2")))
+    assert (twice.placement, twice.hosts_tried) == (2, ("node1", "node2"))
+    sessions.run(lambda session: jobs.release(session, twice))
+    again = _taken(sessions)
+    assert (again.attempt, again.placement, again.hosts_tried) == (2, 2, ("node1", "node2"))
+    with pytest.raises(ProviderError) as raised:
+        sessions.run(lambda session: jobs.place_elsewhere(session, twice, ()))
+    assert raised.value.reason.code is Code.LEASE_LOST
+
+
 def test_finishing_twice_is_told_apart_from_losing_the_lease(sessions: Sessions) -> None:
     _enqueue(sessions, _job())
     job = _taken(sessions)

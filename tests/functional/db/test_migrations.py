@@ -53,6 +53,10 @@ def test_up_and_down_step_by_step(url: str) -> None:
     assert "vnic_type" in columns["load_balancer"] & columns["member"]
     migrate.upgrade(url)
     assert migrate.current(url) == migrate.head()
+    assert {"placement", "hosts_tried"} <= _inspect(url)[1]["job"]
+    migrate.downgrade(url, "0003")
+    _, columns = _inspect(url)
+    assert not {"placement", "hosts_tried", "vif_type"} & (columns["job"] | columns["port"])
     migrate.downgrade(url, "0001")
     assert migrate.current(url) == "0001"
     assert "vnic_type" not in _inspect(url)[1]["member"]
