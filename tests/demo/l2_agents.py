@@ -22,17 +22,20 @@ from oslo_config import cfg
 from oslo_messaging import MessagingException
 from pymysql import Error, connect
 
-from tests.demo import rpc_gate
-from tests.demo.settings import IP, PASSWORD, PORTS
+from tests.demo import rpc_gate, trouble
+from tests.demo.settings import IP, PASSWORD, PFS, PHYSNETS, PORTS
 from tests.demo.virt import links
 
 OVS, NIC = "Open vSwitch agent", "NIC Switch agent"
 HEARTBEAT_SECONDS = 30
 LOOK_SECONDS = 0.3
 BOUND = """\
-SELECT p.id, b.host, b.vnic_type FROM ports p JOIN ml2_port_bindings b ON b.port_id = p.id
+SELECT p.id, b.host, b.vif_type FROM ports p JOIN ml2_port_bindings b ON b.port_id = p.id
 WHERE p.status = %s AND p.admin_state_up = %s AND b.status = 'ACTIVE'
 AND b.vif_type IN ('ovs', 'hw_veb')
+"""
+BURY = """\
+UPDATE agents SET heartbeat_timestamp = '2001-01-01' WHERE host = %s AND agent_type = %s
 """
 
 
@@ -40,7 +43,7 @@ def states(host: str) -> list[dict[str, Any]]:
     """What the two agents of a host say about themselves."""
     common = {"host": host, "topic": "N/A", "start_flag": True}
     ovs = {
-        "bridge_mappings": {"physnet1": "br-p1"},
+        "bridge_mappings": {physnet: f"br-{physnet}" for physnet in PHYSNETS},
         "tunnel_types": ["vxlan"],
         "tunneling_ip": IP,
         "l2_population": False,
@@ -49,7 +52,8 @@ def states(host: str) -> list[dict[str, Any]]:
         "ovs_hybrid_plug": False,
         "datapath_type": "system",
     }
-    nic = {"device_mappings": {"physnet1": ["pf0", "pf1"]}, "devices": 0, "extensions": []}
+    mappings = {p: [pf.name for pf in PFS if pf.physnet == p] for p in PHYSNETS}
+    nic = {"device_mappings": mappings, "devices": 0, "extensions": []}
     return [
         {**common, "agent_type": OVS, "binary": "neutron-openvswitch-agent", "configurations": ovs},
         {**common, "agent_type": NIC, "binary": "neutron-sriov-nic-agent", "configurations": nic},
@@ -65,6 +69,7 @@ class Agents:
         self.reports = agent_rpc.PluginReportStateAPI(topics.REPORTS)
         self.plugin = agent_rpc.PluginApi(topics.PLUGIN)
         self.next_heartbeat = 0.0
+        self.silent: set[tuple[str, str]] = set()
         self.database = connect(
             host=IP,
             port=PORTS["mysql"],
@@ -74,22 +79,39 @@ class Agents:
             autocommit=True,
         )
 
+    def obey(self) -> None:
+        """Lets agents be dead, or alive again, as a test wants it (``trouble.silence``).
+
+        Neutron would notice a dead one after ``agent_down_time`` only: its last heartbeat is put
+        back by that much.
+        """
+        wanted = trouble.silenced()
+        if wanted == self.silent:
+            return
+        with self.database.cursor() as cursor:
+            for host, kind in wanted - self.silent:
+                cursor.execute(BURY, (host, kind))
+        self.silent, self.next_heartbeat = wanted, 0.0
+
     def heartbeat(self) -> None:
         """Reports every agent alive when it is time to."""
         if time.monotonic() < self.next_heartbeat:
             return
         for state in self.states:
+            if (state["host"], state["agent_type"]) in self.silent:
+                continue
             self.reports.report_state(self.context, dict(state, uuid=None), True)
             state["start_flag"] = None
         self.next_heartbeat = time.monotonic() + HEARTBEAT_SECONDS
 
     def ports(self, status: str, enabled: bool) -> list[tuple[str, str, str]]:
-        """(id, host, agent id) of bound ports."""
+        """(id, host, agent id) of bound ports; those of dead agents nobody sees."""
         with self.database.cursor() as cursor:
             cursor.execute(BOUND, (status, enabled))
             return [
-                (port, host, f"{'nic' if kind == 'direct' else 'ovs'}-{host}")
-                for port, host, kind in cursor.fetchall()
+                (port, host, f"{'ovs' if vif_type == 'ovs' else 'nic'}-{host}")
+                for port, host, vif_type in cursor.fetchall()
+                if (host, OVS if vif_type == "ovs" else NIC) not in self.silent
             ]
 
     def look(self) -> None:
@@ -113,6 +135,7 @@ def main() -> None:
     agents = Agents(hosts)
     while True:
         try:
+            agents.obey()
             agents.heartbeat()
             agents.look()
         except (OSError, Error, MessagingException) as error:

@@ -32,6 +32,10 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
     return env
 
 
+# The pid of each service, for whoever wants to stop it for a while.
+PIDS = LIVE / "pids"
+
+
 class Processes:
     """The services of one run."""
 
@@ -51,6 +55,7 @@ class Processes:
                 env=environment(self.settings, **env),
                 start_new_session=True,
             )
+        (PIDS / name).write_text(str(self.running[name].pid))
 
     def run(self, name: str, *command: str | Path, **env: str) -> None:
         """Runs a command to its end; a failure shows the end of its output."""

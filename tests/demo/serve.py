@@ -7,8 +7,11 @@ from there and from nowhere else.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+from pathlib import Path
 
+from faults import Faults
 from gunicorn.app.base import BaseApplication
 
 
@@ -35,7 +38,8 @@ class Server(BaseApplication):
 
     def load(self) -> object:
         sys.argv = [self.module, *self.arguments]
-        return importlib.import_module(self.module).application
+        application = importlib.import_module(self.module).application
+        return Faults(application, Path(os.environ["DEMO_FAULTS"]))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.demo import trouble
 from tests.demo.processes import Processes
 from tests.demo.settings import PORTS, ROOT, url
 
@@ -13,8 +14,8 @@ HERE = Path(__file__).resolve().parent
 def api(processes: Processes, name: str, module: str, *arguments: str, **env: str) -> None:
     """A WSGI application on its port."""
     python = processes.settings.bin / "python"
-    port = str(PORTS[name])
-    processes.start(name, python, HERE / "serve.py", port, module, *arguments, **env)
+    serve = (python, HERE / "serve.py", str(PORTS[name]), module)
+    processes.start(name, *serve, *arguments, DEMO_FAULTS=str(trouble.rules(name)), **env)
 
 
 def apis(processes: Processes) -> None:

@@ -46,7 +46,9 @@ def ml2() -> dict[str, Section]:
             "mechanism_drivers": "sriovnicswitch,openvswitch",
             "extension_drivers": "port_security,qos",
         },
-        "ml2_type_vlan": {"network_vlan_ranges": ",".join(f"{physnet}:100:999" for physnet in PHYSNETS)},
+        "ml2_type_vlan": {
+            "network_vlan_ranges": ",".join(f"{physnet}:100:999" for physnet in PHYSNETS)
+        },
         "ml2_type_vxlan": {"vni_ranges": "1:65000"},
         "securitygroup": {"enable_security_group": True},
     }

@@ -91,9 +91,7 @@ class NamespaceDriver(fake.FakeDriver):
             network_info, **kwargs,
         )  # fmt: skip
         uuid, name = instance.uuid, instance.name
-        for path in server.create(
-            uuid, name, self._host, image_meta.name, injected_files or []
-        ):
+        for path in server.create(uuid, name, self._host, image_meta.name, injected_files or []):
             LOG.warning("configuration drive: %s is not used", path)
         for index, vif in enumerate(network_info or []):
             interface = server.plug(uuid, vif)
