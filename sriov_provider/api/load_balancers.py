@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from sriov_provider import vnic
+from sriov_provider import kinds
 from sriov_provider.api import accept, convert, flavor_schema
 from sriov_provider.api.attributes import get, items
 from sriov_provider.api.refusal import unsupported
@@ -41,7 +40,7 @@ def record(dm: Any, default_topology: str) -> LoadBalancerRecord:
         vip_port_id=tree.vip_port_id,
         vip_subnet_id=tree.vip_subnet_id,
         vip_network_id=tree.vip_network_id,
-        vnic_type=vip_kind(flavor),
+        vnic_type=kinds.vip_kind(flavor),
         topology=flavor.get("loadbalancer_topology", default_topology),
         flavor=flavor,
         availability_zone=zone,
@@ -55,11 +54,6 @@ def record(dm: Any, default_topology: str) -> LoadBalancerRecord:
             for vip in tree.additional_vips
         ),
     )
-
-
-def vip_kind(flavor: Mapping[str, Any]) -> str:
-    """``vnic_type`` of the port that serves the VIP."""
-    return str(flavor.get("vip_vnic_type", vnic.DIRECT)) if flavor.get("sriov_vip") else vnic.NORMAL
 
 
 def _accept_children(dm: Any) -> None:

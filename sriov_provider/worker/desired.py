@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 
-from sriov_provider import tree, vnic
+from sriov_provider import tree
 from sriov_provider.errors import Code, Reason
+from sriov_provider.kinds import member_kind, member_network_problem, vip_kind
 from sriov_provider.records import Action, Job, ObjectType
+
+__all__ = [
+    "lvs_family_problem",
+    "member_kind",
+    "member_network_problem",
+    "retried_members",
+    "vip_kind",
+    "without_deleted",
+    "without_members",
+]
 
 
 def without_deleted(lb: tree.LoadBalancer, job: Job) -> tree.LoadBalancer:
@@ -47,50 +58,6 @@ def _prune_listener(listener: tree.Listener, gone: Collection[str]) -> tree.List
 def without_members(lb: tree.LoadBalancer, failed: Collection[str]) -> tree.LoadBalancer:
     """The tree without these members: what cannot be reached is not configured."""
     return _prune(lb, failed) if failed else lb
-
-
-def vip_kind(flavor: Mapping[str, object]) -> str:
-    """``vnic_type`` of the base VRRP port."""
-    if not flavor.get("sriov_vip"):
-        return vnic.NORMAL
-    return str(flavor.get("vip_vnic_type") or vnic.DIRECT)
-
-
-def member_kind(member: tree.Member, flavor: Mapping[str, object]) -> str:
-    """``vnic_type`` a member asks for; ``direct`` in Octavia's API means "takes a VF"."""
-    if member.vnic_type == vnic.NORMAL:
-        return vnic.NORMAL
-    return str(flavor.get("member_vnic_type") or vnic.DIRECT)
-
-
-def member_network_problem(
-    member: tree.Member,
-    network_id: str,
-    kind: str,
-    attached: Mapping[str, str],
-    lb: tree.LoadBalancer,
-) -> Reason | None:
-    """Why this member cannot have its port, or None.
-
-    :param attached: network id -> vnic_type of the port the amphora has, or will have, there
-    """
-    if kind != vnic.NORMAL and not lb.flavor.get("allow_member_sriov"):
-        return Reason(
-            Code.UNSUPPORTED,
-            "The load balancer's flavor does not allow SR-IOV member ports.",
-            f"Member {member.id} asks for SR-IOV; flavor has allow_member_sriov false.",
-        )
-    there = attached.get(network_id, kind)
-    # A member that asks for nothing on the VIP's own network is reached through the VIP port,
-    # whatever its kind, as with the stock provider (one-arm).
-    if there == kind or (network_id == lb.vip_network_id and kind == vnic.NORMAL):
-        return None
-    return Reason(
-        Code.MIXED_KINDS,
-        f"The member's network is already attached with a port of type {there}; "
-        f"the member asks for {kind}. All members of one network need the same type.",
-        f"Member {member.id}: network {network_id} has a {there} port, {kind} requested.",
-    )
 
 
 def lvs_family_problem(member: tree.Member, pool: tree.Pool, vips: Iterable[str]) -> Reason | None:
