@@ -1,7 +1,7 @@
 """What a flavor and an availability zone may say, with a sentence for everything refused. Pure.
 
 Only the values themselves are judged. Whether the compute flavor or the image exists in the cloud
-is found out by the worker: the API process asks no other service.
+is asked by :mod:`sriov_provider.api.preflight`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ ACTIVE_STANDBY = "ACTIVE_STANDBY"
 HOTPLUG = "hotplug"
 
 _KINDS = list(vnic.VF_KINDS)
+_BOOT_ONLY = "An amphora is booted with these instead of plugging them in: " + (
+    ", ".join(k for k in _KINDS if vnic.KINDS[k].boot_only) + "."
+)
 _DRAFT = "http://json-schema.org/draft-07/schema#"
 
 FLAVOR: Mapping[str, Any] = {
@@ -36,7 +39,7 @@ FLAVOR: Mapping[str, Any] = {
         "compute_flavor": {
             "type": "string",
             "minLength": 1,
-            "description": "The compute flavor (id or name) amphorae are booted with.",
+            "description": "The id of the compute flavor amphorae are booted with.",
         },
         "amp_image_tag": {
             "type": "string",
@@ -55,19 +58,20 @@ FLAVOR: Mapping[str, Any] = {
         "vip_vnic_type": {
             "type": "string",
             "enum": _KINDS,
-            "description": "The vnic_type of the VIP's VF; only with sriov_vip. Default: direct.",
+            "description": "The vnic_type of the VIP's VF; only with sriov_vip. Default: direct. "
+            + _BOOT_ONLY,
         },
         "member_vnic_type": {
             "type": "string",
             "enum": _KINDS,
             "description": "The vnic_type of the members' VFs; only with allow_member_sriov. "
-            "Default: direct.",
+            "Default: direct. " + _BOOT_ONLY,
         },
         "vip_attach": {
             "type": "string",
             "enum": [HOTPLUG, "boot"],
             "description": "hotplug - the VIP port is plugged into the running amphora (default). "
-            "boot - the amphora is booted with it; not built by this release.",
+            "boot - the amphora is booted with it, on a host that Nova finds a free VF on.",
         },
         "amphora_firewall": {
             "type": "string",
@@ -117,8 +121,6 @@ _NEEDS = {"vip_vnic_type": "sriov_vip", "member_vnic_type": "allow_member_sriov"
 _NOT_YET = {
     ("loadbalancer_topology", ACTIVE_STANDBY): "this release builds load balancers of topology "
     "SINGLE only",
-    ("vip_attach", "boot"): "this release only plugs the VIP port into the running amphora "
-    "(hotplug)",
 }
 _TYPES = {"boolean": "true or false", "string": "a text", "array": "a list of texts"}
 
@@ -130,13 +132,36 @@ def descriptions(schema: Mapping[str, Any]) -> dict[str, str]:
 
 def check_flavor(values: Mapping[str, Any]) -> None:
     """:raises UnsupportedOptionError: naming the key, its value and what is allowed"""
+    if isinstance(values, Mapping):
+        _check_known_kinds(values)
     _check(FLAVOR, "Flavor", values)
     for key, needed in _NEEDS.items():
         if key in values and not values.get(needed):
             raise unsupported(f"Flavor key '{key}' is only allowed together with '{needed}': true.")
+        _check_plug(key, values)
     for (key, value), why in _NOT_YET.items():
         if values.get(key) == value:
             raise unsupported(f"Flavor key '{key}' is '{value}', but {why}.")
+
+
+def _check_known_kinds(values: Mapping[str, Any]) -> None:
+    """Kinds of Neutron that no load balancer can be served with, each with its reason."""
+    for key in _NEEDS:
+        why = vnic.REFUSED.get(str(values.get(key)))
+        if why:
+            raise unsupported(
+                f"Flavor key '{key}' is '{values[key]}', but {why}. Allowed: {', '.join(_KINDS)}."
+            )
+
+
+def _check_plug(key: str, values: Mapping[str, Any]) -> None:
+    """Without the key ``vip_attach`` a kind that cannot be plugged in is simply booted with."""
+    kind = values.get(key)
+    if kind and vnic.KINDS[kind].boot_only and values.get("vip_attach") == HOTPLUG:
+        raise unsupported(
+            f"Flavor key 'vip_attach' is '{HOTPLUG}', but '{key}' is '{kind}', which cannot be "
+            "plugged into a running amphora. Allowed: boot, or no 'vip_attach'."
+        )
 
 
 def check_availability_zone(values: Mapping[str, Any]) -> None:

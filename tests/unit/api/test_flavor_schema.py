@@ -86,7 +86,37 @@ def test_taken(values: dict[str, Any]) -> None:
         ),
         (
             {"sriov_vip": True, "vip_vnic_type": "direct-physical"},
-            "Flavor key 'vip_vnic_type' is 'direct-physical'; allowed: direct.",
+            "Flavor key 'vip_vnic_type' is 'direct-physical', but it takes a whole PF for one "
+            "port, whose MAC address Neutron cannot set, and nobody keeps its traffic apart. "
+            "Allowed: direct, macvtap, remote-managed, vdpa, virtio-forwarder.",
+        ),
+        (
+            {"sriov_vip": True, "vip_vnic_type": "normal"},
+            "Flavor key 'vip_vnic_type' is 'normal'; allowed: direct, macvtap, remote-managed, "
+            "vdpa, virtio-forwarder.",
+        ),
+        (
+            {"allow_member_sriov": True, "member_vnic_type": ["direct"]},
+            "Flavor key 'member_vnic_type' is ['direct']; allowed: direct, macvtap, "
+            "remote-managed, vdpa, virtio-forwarder.",
+        ),
+        (
+            {
+                "sriov_vip": True,
+                "vip_vnic_type": "virtio-forwarder",
+                "vip_attach": "hotplug",
+            },
+            "Flavor key 'vip_attach' is 'hotplug', but 'vip_vnic_type' is 'virtio-forwarder', "
+            "which cannot be plugged into a running amphora. Allowed: boot, or no 'vip_attach'.",
+        ),
+        (
+            {
+                "allow_member_sriov": True,
+                "member_vnic_type": "virtio-forwarder",
+                "vip_attach": "hotplug",
+            },
+            "Flavor key 'vip_attach' is 'hotplug', but 'member_vnic_type' is 'virtio-forwarder', "
+            "which cannot be plugged into a running amphora. Allowed: boot, or no 'vip_attach'.",
         ),
         (
             {"vip_vnic_type": "direct"},
@@ -101,11 +131,6 @@ def test_taken(values: dict[str, Any]) -> None:
             {"loadbalancer_topology": "ACTIVE_STANDBY"},
             "Flavor key 'loadbalancer_topology' is 'ACTIVE_STANDBY', but this release builds load "
             "balancers of topology SINGLE only.",
-        ),
-        (
-            {"vip_attach": "boot"},
-            "Flavor key 'vip_attach' is 'boot', but this release only plugs the VIP port into the "
-            "running amphora (hotplug).",
         ),
         ([], "Flavor metadata is []; it must be a JSON object."),
     ],
@@ -124,6 +149,24 @@ def test_only_kinds_that_take_a_vf_are_offered() -> None:
     offered = flavor_schema.FLAVOR["properties"]["vip_vnic_type"]["enum"]
     assert all(vnic.KINDS[kind].takes_vf for kind in offered)
     assert "direct" in offered
+
+
+@pytest.mark.parametrize("key", ["vip_vnic_type", "member_vnic_type"])
+@pytest.mark.parametrize("kind", sorted(vnic.KINDS))
+def test_every_kind_that_takes_a_vf_is_taken(key: str, kind: str) -> None:
+    values = {"sriov_vip": True, "allow_member_sriov": True, key: kind}
+    if not vnic.KINDS[kind].takes_vf:
+        assert "allowed: direct" in _refusal(values)
+        return
+    flavor_schema.check_flavor(values)
+    flavor_schema.check_flavor(values | {"vip_attach": "boot"})
+
+
+@pytest.mark.parametrize("kind", sorted(vnic.REFUSED))
+def test_kinds_nobody_can_be_served_with_are_refused_with_their_reason(kind: str) -> None:
+    for key in ("vip_vnic_type", "member_vnic_type"):
+        sentence = _refusal({"sriov_vip": True, "allow_member_sriov": True, key: kind})
+        assert sentence.startswith(f"Flavor key '{key}' is '{kind}', but {vnic.REFUSED[kind]}.")
 
 
 def test_availability_zones() -> None:
