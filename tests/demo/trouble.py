@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -117,3 +118,26 @@ def frozen(service: str) -> Iterator[None]:
         yield
     finally:
         os.killpg(group, signal.SIGCONT)
+
+
+def restart(service: str) -> None:
+    """Kills a service and starts it with the same command line, environment and log."""
+    pid = int((PIDS / service).read_text())
+    process = Path(f"/proc/{pid}")
+    command = (process / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+    pairs = (process / "environ").read_bytes().rstrip(b"\0").split(b"\0")
+    environment = dict(pair.split(b"=", 1) for pair in pairs)
+    log = Path(os.readlink(process / "fd/1"))
+    os.kill(pid, signal.SIGKILL)
+    wait_for(f"{service} ended", lambda: not (process / "exe").exists(), seconds=10)
+    with log.open("ab") as out:
+        again = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            cwd="/",
+            env=environment,
+            start_new_session=True,
+        )
+    (PIDS / service).write_text(str(again.pid))

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from nova import context as nova_context
+from nova import utils
+from nova.compute.resource_tracker import COMPUTE_RESOURCE_SEMAPHORE
 from nova.virt import fake, node
 from oslo_log import log as logging
 from oslo_serialization import jsonutils
@@ -61,9 +63,21 @@ class NamespaceDriver(fake.FakeDriver):
             time.sleep(LOOK_SECONDS)
             if (now := written(control)) == seen:
                 continue
-            self.virtapi._compute.update_available_resource(nova_context.get_admin_context())
+            self._look_again()
             control.with_suffix(".seen").write_text(str(now))
             seen = now
+
+    def _look_again(self) -> None:
+        """What a restart of nova-compute does about PCI devices: Nova looks for them then only."""
+        manager = self.virtapi._compute
+        devices = jsonutils.dumps(hardware.devices(self._host))
+
+        @utils.synchronized(COMPUTE_RESOURCE_SEMAPHORE, fair=True)
+        def tell() -> None:
+            manager.rt.pci_tracker.update_devices_from_hypervisor_resources(devices)
+
+        tell()
+        manager.update_available_resource(nova_context.get_admin_context())
 
     def get_available_resource(self, nodename: str) -> dict[str, Any]:
         resources = super().get_available_resource(nodename)
