@@ -1,0 +1,1 @@
+"""Tempest plugin: scenario tests for any cloud with this provider. Nothing else imports it."""
