@@ -1,7 +1,7 @@
 """Lays out a plan as one TaskFlow flow. No decisions: those are in the plan.
 
 (groups)
-build, each amphora in parallel:   server up + agent + deny all  |  base port
+build, each amphora in parallel:   ports to boot with -> server up + agent + deny all  |  base port
 (an amphora that is replaced goes here)
 plug, each amphora in parallel:    VIP, then member networks in parallel
 serve:                             close rules -> configuration -> open rules
@@ -16,7 +16,7 @@ from taskflow.patterns import linear_flow, unordered_flow
 from sriov_provider.records import PortRecord
 from sriov_provider.worker.plan_model import AmphoraPlan, ReleaseWhen
 from sriov_provider.worker.run import Run
-from sriov_provider.worker.tasks import amphorae, groups, ports, servers
+from sriov_provider.worker.tasks import amphorae, groups, members, ports, servers
 
 
 def build(run: Run) -> base_flow.Flow:
@@ -45,16 +45,25 @@ def _parallel(name: str, parts: list[base_flow.Flow]) -> base_flow.Flow:
 
 
 def _build(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:
-    """The base port is made while the server boots."""
+    """Ports the server is booted with are made before it, the others while it boots."""
     name = amphora.record.id
-    server = linear_flow.Flow(f"server:{name}").add(
-        servers.WaitServer(run, amphora), amphorae.WaitAgent(run, amphora)
+    before = unordered_flow.Flow(f"ports:{name}")
+    while_booting = unordered_flow.Flow(f"boot:{name}").add(
+        linear_flow.Flow(f"server:{name}").add(
+            servers.WaitServer(run, amphora), amphorae.WaitAgent(run, amphora)
+        )
     )
-    together = unordered_flow.Flow(f"boot:{name}").add(server)
     if amphora.vip_port:
+        together = before if amphora.vip_port.record.id in amphora.boots_with else while_booting
         together.add(ports.EnsureVipPort(run, amphora.vip_port))
+    booted = [p for p in amphora.member_ports if p.record.id in amphora.boots_with]
+    before.add(*(members.EnsureMemberPort(run, amphora, p) for p in booted))
     return linear_flow.Flow(f"build:{name}").add(
-        servers.EnsureServer(run, amphora), together, ports.AttachVipPort(run, amphora)
+        servers.RecordAmphora(run, amphora),
+        before,
+        servers.EnsureServer(run, amphora),
+        while_booting,
+        ports.AttachVipPort(run, amphora),
     )
 
 
@@ -63,14 +72,14 @@ def _plug(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:
     if amphora.vip_port:
         flow.add(ports.PlugVip(run, amphora))
     if amphora.vip_subnets:
-        flow.add(ports.ExtendVipPort(run, amphora))
+        flow.add(members.ExtendVipPort(run, amphora))
     if not amphora.boot:
         if run.plan.vip_qos[0]:
             flow.add(ports.SetVipQos(run, amphora))
         if run.plan.vip_groups:
             flow.add(ports.SetVipGroups(run, amphora))
-    members: list[base_flow.Flow] = [ports.PlugMemberNetwork(run, p) for p in amphora.member_ports]
-    return flow.add(_parallel(f"members:{amphora.record.id}", members))
+    plugs = [members.PlugMemberNetwork(run, amphora, p) for p in amphora.member_ports]
+    return flow.add(_parallel(f"members:{amphora.record.id}", plugs))
 
 
 def _serve(run: Run) -> list[base_flow.Flow]:

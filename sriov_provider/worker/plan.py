@@ -48,32 +48,49 @@ def make(job: Job, lb: tree.LoadBalancer | None, inventory: Inventory, facts: Fa
         return removal(job, inventory)
     wanted = desired.without_deleted(lb, job)
     topology = str(lb.flavor.get("loadbalancer_topology") or facts.settings.topology)
-    kept, released = _split_amphorae(job, inventory, topology, facts)
+    made = _make(job, wanted, inventory, facts, topology, job.action is Action.FAILOVER)
+    if any(plan_amphora.needs_boot(a) for a in made.amphorae):
+        made = _make(job, wanted, inventory, facts, topology, True)
+    return made
+
+
+def _make(
+    job: Job,
+    wanted: tree.LoadBalancer,
+    inventory: Inventory,
+    facts: Facts,
+    topology: str,
+    replace: bool,
+) -> Plan:
+    """:param wanted: the tree without what the job deletes
+    :param replace: new amphorae instead of those that are there
+    """
+    kept, released = _split_amphorae(job, inventory, topology, facts, replace)
     failed, networks = plan_members.sort_members(job, wanted, kept, inventory, facts)
     serve = desired.without_members(wanted, set(failed))
     surplus = plan_amphora.surplus_ports(kept, serve, networks, inventory)
-    plans = tuple(
-        plan_amphora.amphora(a, serve, networks, inventory, facts, topology) for a in kept
-    )
     return Plan(
         job=job,
-        load_balancer_id=lb.id,
-        owner=owner_tag(lb.id),
+        load_balancer_id=wanted.id,
+        owner=owner_tag(wanted.id),
         serve=serve,
         topology=topology,
-        group_name=group_name(lb.id),
-        server_group_policy=_anti_affinity(lb, topology, facts),
-        amphorae=plans,
+        group_name=group_name(wanted.id),
+        server_group_policy=_anti_affinity(wanted, topology, facts),
+        amphorae=tuple(
+            plan_amphora.amphora(a, serve, networks, inventory, facts, topology, job.placement)
+            for a in kept
+        ),
         release_amphorae=released,
-        release_when=_release_when(lb),
+        release_when=_release_when(wanted),
         release_ports=surplus,
         leftovers=_leftovers(job, surplus),
         members=plan_members.member_rows(wanted, failed, networks, facts),
         failed=failed,
         configure=_needs_configure(job, serve),
-        retry_members=job.action is not Action.FAILOVER and not facts.last_attempt,
-        adopt=job.attempt > 1 or _half_done(kept, inventory),
-        vip_qos=(_asks(job, "vip_qos_policy_id"), lb.vip_qos_policy_id),
+        retry_members=not replace and not facts.last_attempt,
+        adopt=job.attempt > 1 or job.placement > 0 or _half_done(kept, inventory),
+        vip_qos=(_asks(job, "vip_qos_policy_id"), wanted.vip_qos_policy_id),
         vip_groups=_asks(job, "vip_sg_ids"),
     )
 
@@ -97,13 +114,13 @@ def removal(job: Job, inventory: Inventory) -> Plan:
 
 
 def _split_amphorae(
-    job: Job, inventory: Inventory, topology: str, facts: Facts
+    job: Job, inventory: Inventory, topology: str, facts: Facts, replace: bool
 ) -> tuple[tuple[AmphoraRecord, ...], tuple[AmphoraRecord, ...]]:
     """Amphorae to have and amphorae to release."""
     usable = tuple(a for a in inventory.amphorae if a.state is not AmphoraState.RELEASING)
     released = tuple(a for a in inventory.amphorae if a.state is AmphoraState.RELEASING)
-    if job.action is Action.FAILOVER:
-        # What an interrupted failover began to build is finished, not thrown away.
+    if replace:
+        # What an interrupted run began to build is finished, not thrown away.
         fresh = tuple(a for a in usable if a.built_by == job.id)
         released += tuple(a for a in usable if a.built_by != job.id)
         usable = fresh

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
-from sriov_provider import tree
+from sriov_provider import tree, vnic
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.records import (
     AmphoraRecord,
@@ -17,6 +17,8 @@ from sriov_provider.records import (
     PortState,
 )
 from sriov_provider.worker import desired
+from sriov_provider.worker import placement as placements
+from sriov_provider.worker.placement import Way
 from sriov_provider.worker.plan_model import AmphoraPlan, BootPlan, Facts, PortPlan
 
 
@@ -31,7 +33,9 @@ def amphora(
     inventory: Inventory,
     facts: Facts,
     topology: str,
+    placement: int = 0,
 ) -> AmphoraPlan:
+    """:param placement: how many ways to place a new amphora have found no VF"""
     ready = record.state is AmphoraState.READY
     ours = {
         # A server that is not ready may be another one than its ports were attached to.
@@ -42,15 +46,46 @@ def amphora(
     vip = ours.get(lb.vip_network_id)
     has = {subnet for subnet, _ in vip.addresses} if vip and ready else set()
     vip_subnets, vip_members = _on_vip_network(lb, networks, has)
-    return AmphoraPlan(
+    plan = AmphoraPlan(
         record=record,
         management_network=_management_networks(lb, facts)[0],
-        boot=None if ready else _boot(record, lb, facts, topology),
-        vip_port=None if ready else _vip_port(record, lb, vip, facts),
         member_ports=_member_ports(record, lb, networks, ours, facts),
         vip_subnets=vip_subnets,
         vip_members=vip_members,
     )
+    return plan if ready else _with_server(plan, lb, vip, facts, topology, placement)
+
+
+def _with_server(
+    plan: AmphoraPlan,
+    lb: tree.LoadBalancer,
+    vip: PortRecord | None,
+    facts: Facts,
+    topology: str,
+    placement: int,
+) -> AmphoraPlan:
+    """The plan of an amphora that has to be built first."""
+    vip_port = _vip_port(plan.record, lb, vip, facts)
+    ways = placements.ways(lb.flavor, [p.record.vnic_type for p in plan.member_ports])
+    way = ways[min(placement, len(ways) - 1)]
+    booted = {
+        Way.HOTPLUG: (),
+        Way.BOOT_VIP: (vip_port,),
+        Way.BOOT_ALL: (vip_port, *plan.member_ports),
+    }[way]
+    return dataclasses.replace(
+        plan,
+        boot=_boot(plan.record, lb, facts, topology),
+        vip_port=vip_port,
+        boots_with=frozenset(p.record.id for p in booted),
+        elsewhere=placement < len(ways) - 1,
+    )
+
+
+def needs_boot(plan: AmphoraPlan) -> bool:
+    """True for a running amphora that lacks a port of a kind that cannot be hot-plugged."""
+    new = [p.record for p in plan.member_ports if p.record.state is not PortState.ATTACHED]
+    return plan.boot is None and any(vnic.KINDS[r.vnic_type].boot_only for r in new)
 
 
 def _on_vip_network(

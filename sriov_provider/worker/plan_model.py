@@ -1,4 +1,4 @@
-"""What a plan is made of: plain immutable descriptions, no behaviour."""
+"""What a plan is made of: plain immutable descriptions."""
 
 from __future__ import annotations
 
@@ -53,6 +53,8 @@ class AmphoraPlan:
     """One amphora to have at the end.
 
     :ivar boot: None when it is there already
+    :ivar boots_with: rows of the ports the server is booted with; others are hot-plugged
+    :ivar elsewhere: it is built another way when a port finds no VF
     :ivar vip_port: None when it is plugged already
     :ivar member_ports: member interfaces to plug or to give further addresses
     :ivar vip_subnets: further subnets of the VIP's own network that members are on
@@ -62,6 +64,8 @@ class AmphoraPlan:
     record: AmphoraRecord
     management_network: str
     boot: BootPlan | None = None
+    boots_with: frozenset[str] = frozenset()
+    elsewhere: bool = False
     vip_port: PortPlan | None = None
     member_ports: tuple[PortPlan, ...] = ()
     vip_subnets: tuple[str, ...] = ()
@@ -104,6 +108,11 @@ class Plan:
     vip_groups: bool = False
     leftovers: frozenset[str] = frozenset()
     remove_all: bool = False
+
+    @property
+    def elsewhere(self) -> bool:
+        """When a new amphora finds no VF, the plan is made again: another way is left."""
+        return any(a.elsewhere for a in self.amphorae)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -53,6 +53,7 @@ class Run:
         self._check_lease = check_lease
         self._lock = threading.Lock()
         self._failed = dict(plan.failed)
+        self._tried = dict.fromkeys(plan.job.hosts_tried)
         self._found: dict[str, Port] | None = None
 
     @property
@@ -60,6 +61,17 @@ class Run:
         """Members that cannot be served, by id: decided by the plan or met on the way."""
         with self._lock:
             return dict(self._failed)
+
+    @property
+    def hosts_tried(self) -> tuple[str, ...]:
+        """Compute hosts that were found to have no VF, by this job's runs so far."""
+        with self._lock:
+            return tuple(self._tried)
+
+    def tried(self, host: str) -> None:
+        """This host has no VF."""
+        with self._lock:
+            self._tried[host] = None
 
     def check_lease(self) -> None:
         """:raises ProviderError: LEASE_LOST"""

@@ -26,7 +26,7 @@ from sriov_provider.records import (
 from sriov_provider.worker import desired, engine, facts, flow, outcome, plan
 from sriov_provider.worker.book import Book
 from sriov_provider.worker.plan_model import Plan
-from sriov_provider.worker.run import Run, Services
+from sriov_provider.worker.run import Run, Services, may_pass
 from sriov_provider.worker.trees import TreeReader
 
 LOG = logging.getLogger(__name__)
@@ -111,15 +111,32 @@ class Runner:
             inventory = dataclasses.replace(inventory, load_balancer=self._adopt(lb))
         settings = self._services.settings
         last = job.attempt >= settings.worker.max_attempts
-        known = facts.gather(lb, inventory, network, settings.amphora, last_attempt=last)
-        made = plan.make(job, lb, inventory, known)
-        return self._run_plan(made, inventory, network)
+        while True:
+            known = facts.gather(lb, inventory, network, settings.amphora, last_attempt=last)
+            run = self._prepare(plan.make(job, lb, inventory, known), inventory, network)
+            try:
+                engine.run(flow.build(run), self._executor)
+            except ProviderError as error:
+                if error.reason.code is not Code.NO_VF or not run.plan.elsewhere:
+                    raise
+                LOG.warning("Job %s looks for a VF elsewhere: %s", job.id, error.reason)
+            else:
+                return run
+            job = self._elsewhere(job, run)
+            inventory = self._inventory(job.load_balancer_id)
 
-    def _run_plan(self, made: Plan, inventory: Inventory, network: CachedReads) -> Run:
+    def _elsewhere(self, job: Job, run: Run) -> Job:
+        hosts = run.hosts_tried
+        return self._sessions.run(lambda session: jobs.place_elsewhere(session, job, hosts))
+
+    def _prepare(self, made: Plan, inventory: Inventory, network: CachedReads) -> Run:
         book = Book(self._sessions, inventory)
-        run = Run(made, self._services, network, book, self._check_lease)
+        return Run(made, self._services, network, book, self._check_lease)
+
+    def _remove(self, job: Job, inventory: Inventory) -> None:
+        network = CachedReads(self._services.network)
+        run = self._prepare(plan.removal(job, inventory), inventory, network)
         engine.run(flow.build(run), self._executor)
-        return run
 
     def _inventory(self, load_balancer_id: str) -> Inventory:
         return self._sessions.read(lambda session: inventory_db.read(session, load_balancer_id))
@@ -145,9 +162,7 @@ class Runner:
         LOG.warning("Job %s dropped: Octavia never showed %s", job.id, job.object_id)
         if job.creates_load_balancer:
             # An earlier attempt may have built something for a load balancer that is gone.
-            self._run_plan(
-                plan.removal(job, inventory), inventory, CachedReads(self._services.network)
-            )
+            self._remove(job, inventory)
 
         def write(session: Session) -> None:
             jobs.finish(session, job, JobState.DONE)
@@ -169,7 +184,7 @@ class Runner:
 
     def _fail(self, job: Job, lb: tree.LoadBalancer | None, error: ProviderError) -> None:
         worker = self._services.settings.worker
-        again = error.retriable or self._serves_nothing(job)
+        again = may_pass(error) or self._serves_nothing(job)
         if again and job.attempt < worker.max_attempts:
             delay = worker.retry_interval * 2 ** (job.attempt - 1)
             LOG.warning("Job %s runs again in %g s: %s", job.id, delay, error.reason)
@@ -181,18 +196,16 @@ class Runner:
         self._sessions.run(lambda session: outcome.failed(session, job, lb, error.reason))
 
     def _serves_nothing(self, job: Job) -> bool:
-        """A failover that has given up the old amphora is tried again whatever stopped it."""
-        if job.action is not Action.FAILOVER:
+        """A job that has given up the old amphora is tried again whatever stopped it."""
+        if job.creates_load_balancer or job.removes_load_balancer:
             return False
         amphorae = self._inventory(job.load_balancer_id).amphorae
         return not any(a.state is AmphoraState.READY for a in amphorae)
 
     def _release_all(self, job: Job) -> None:
         """What an interrupted earlier attempt left; this attempt has reverted its own."""
-        inventory = self._inventory(job.load_balancer_id)
-        made = plan.removal(job, inventory)
         try:
-            self._run_plan(made, inventory, CachedReads(self._services.network))
+            self._remove(job, self._inventory(job.load_balancer_id))
         except ProviderError as error:
             LOG.error("Job %s: not everything could be released: %s", job.id, error.reason)
         except Exception:

@@ -50,8 +50,10 @@ class Event(Protocol):
 class Worker:
     """Everything one worker process needs, built when it starts."""
 
-    def __init__(self, conf: Any) -> None:
-        """:param conf: from :func:`sriov_provider.config.parse`"""
+    def __init__(self, conf: Any, world: Services | None = None) -> None:
+        """:param conf: from :func:`sriov_provider.config.parse`
+        :param world: in place of the services that ``conf`` describes
+        """
         self.settings = config.settings(conf)
         worker = self.settings.worker
         self._owner = f"{worker.owner}:{os.getpid()}"
@@ -64,7 +66,7 @@ class Worker:
         self._stopping = threading.Event()
         self.runner = Runner(
             self._sessions,
-            services(conf, self.settings),
+            world or services(conf, self.settings),
             TreeReader(self._agent.get_tree, worker.tree_timeout),
             self._tasks,
             self._leases.check,

@@ -52,7 +52,10 @@ class SyncGroupRules(Step):
             return
         group = _record(self.run).security_group_id
         assert group is not None
-        self.run.network.set_group_rules(group, group_rules(self.run.serve()))
+        # The rules of a pair are the same for both: each has the other as peer.
+        pair = self.run.plan.topology != "SINGLE"
+        peers = [a.vrrp_ip for a in self.run.book.amphorae() if pair and a.vrrp_ip]
+        self.run.network.set_group_rules(group, group_rules(self.run.serve(), peers))
 
 
 class ReleaseGroups(Step):

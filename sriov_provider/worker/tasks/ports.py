@@ -1,24 +1,23 @@
-"""Base VRRP ports and member ports: allocate, hot-plug, read the binding back, release."""
+"""Ports in Neutron: allocate and release; the base VRRP port of the VIP."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
 
-from sriov_provider import vnic
-from sriov_provider.amphora.base import NetworkPlug, VipPlug
+from sriov_provider.amphora.base import VipPlug
 from sriov_provider.errors import Code, ProviderError
-from sriov_provider.network.base import Port, PortSpec
+from sriov_provider.network.base import PortSpec
 from sriov_provider.records import PortRecord, PortRole, PortState
 from sriov_provider.worker.plan_amphora import port_name
 from sriov_provider.worker.plan_model import PortPlan
-from sriov_provider.worker.run import Run, may_pass, wait_for
+from sriov_provider.worker.run import Run, wait_for
 from sriov_provider.worker.tasks.base import AmphoraStep, Step
+from sriov_provider.worker.tasks.binding import attach_port, noted
 
 LOG = logging.getLogger(__name__)
 
-# Seconds. Nova binds the port before its attach call returns; the wait is for a slow Neutron.
-_BIND_TIMEOUT = 10.0
+# Seconds.
 _POLL = 0.5
 
 
@@ -42,7 +41,7 @@ def ensure_port(run: Run, plan: PortPlan) -> PortRecord:
             qos_policy_id=plan.qos_policy_id,
         )
     )
-    return run.book.save_port(_noted(record, port))
+    return run.book.save_port(noted(record, port))
 
 
 def _groups(run: Run, record: PortRecord) -> tuple[str, ...]:
@@ -52,47 +51,6 @@ def _groups(run: Run, record: PortRecord) -> tuple[str, ...]:
     assert balancer is not None and balancer.security_group_id is not None
     asked = serve.vip_sg_ids if serve and record.role is PortRole.VIP else ()
     return (balancer.security_group_id, *asked)
-
-
-def _noted(record: PortRecord, port: Port) -> PortRecord:
-    addresses = tuple((ip.subnet_id, ip.address) for ip in port.fixed_ips)
-    return dataclasses.replace(record, neutron_id=port.id, mac=port.mac, addresses=addresses)
-
-
-def attach_port(run: Run, record: PortRecord) -> PortRecord:
-    """Hot-plug by port id, then read back what the request became.
-
-    Attached already is success, so a record is not trusted: its server may be another one by now.
-    """
-    amphora = run.book.amphora(record.amphora_id)
-    assert amphora is not None and amphora.compute_id is not None and record.neutron_id
-    run.services.compute.attach_port(amphora.compute_id, record.neutron_id)
-    port = _bound(run, record)
-    return run.book.save_port(
-        dataclasses.replace(
-            _noted(record, port),
-            filter=vnic.decide_filter(port.vif_type, port.port_filter, port.port_security),
-            pci_slot=port.pci_slot,
-        )
-    )
-
-
-def _bound(run: Run, record: PortRecord) -> Port:
-    failed = ProviderError(
-        Code.BINDING_FAILED,
-        "The network port of the load balancer could not be connected.",
-        f"Port {record.neutron_id} on network {record.network_id} is not bound after the attach.",
-    )
-
-    def look() -> Port | None:
-        assert record.neutron_id is not None
-        port = run.network.port(record.neutron_id)
-        if port is None or port.vif_type == "binding_failed":
-            raise failed
-        bound = vnic.judge(port.vif_type, port.host) is vnic.Binding.BOUND
-        return port if bound else None
-
-    return wait_for(look, _BIND_TIMEOUT, _POLL, failed)
 
 
 def release_port(run: Run, record: PortRecord, *, detach: bool) -> None:
@@ -147,12 +105,12 @@ class EnsureVipPort(Step):
 
 
 class AttachVipPort(AmphoraStep):
-    """Hot-plug of the base port. Released by the undo of the server it is on."""
+    """The base port on its server, and what it became. Released with the amphora."""
 
     def execute(self) -> None:
         record = self.run.book.vip_port(self.subject)
         assert record is not None
-        record = attach_port(self.run, record)
+        record = attach_port(self.run, record, booted=record.id in self.amphora.boots_with)
         self.run.book.save_port(dataclasses.replace(record, state=PortState.ATTACHED))
 
 
@@ -173,105 +131,12 @@ def vip_plug(run: Run, amphora_id: str) -> VipPlug:
     )
 
 
-def network_plug(run: Run, record: PortRecord) -> NetworkPlug:
-    """What the agent needs to know of a member interface."""
-    assert record.mac
-    return NetworkPlug(
-        mac=record.mac,
-        mtu=run.network.network(record.network_id).mtu,
-        addresses=tuple((address, run.network.subnet(s)) for s, address in record.addresses),
-    )
-
-
 class PlugVip(AmphoraStep):
     """The VIP interface goes up inside the amphora, behind the deny-all rules."""
 
     def execute(self) -> None:
         run = self.run
         run.services.amphora.plug_vip(run.endpoint(self.subject), vip_plug(run, self.subject))
-
-
-class PlugMemberNetwork(Step):
-    """One member interface. Its failure is the failure of the members that need it, and of
-    nothing else."""
-
-    def __init__(self, run: Run, plan: PortPlan) -> None:
-        super().__init__(run, f"{plan.record.amphora_id}:{plan.record.network_id}")
-        self.plan = plan
-        self.new = plan.record.state is not PortState.ATTACHED
-
-    def execute(self) -> None:
-        error = self._try()
-        if error and may_pass(error) and not self.run.plan.retry_members:
-            # The last chance: traffic of the others must not wait for another run.
-            error = self._try()
-        if error:
-            self.run.fail_members(self.plan.members, error)
-
-    def _try(self) -> ProviderError | None:
-        try:
-            self._plug()
-        except ProviderError as error:
-            LOG.warning("%s: %s", self.name, error.reason)
-            self.revert()
-            return error
-        return None
-
-    def _plug(self) -> None:
-        """On record as attached only at the end: an interface that the guest has not set up is
-        plugged again by the next run."""
-        run = self.run
-        record = ensure_port(run, self.plan)
-        if self.new:
-            record = attach_port(run, record)
-        record = add_subnets(run, record, self.plan.subnet_ids)
-        endpoint = run.endpoint(record.amphora_id)
-        run.services.amphora.plug_network(endpoint, network_plug(run, record))
-        run.book.save_port(dataclasses.replace(record, state=PortState.ATTACHED))
-
-    def undo(self) -> None:
-        record = self.run.book.port(self.plan.record.id)
-        if self.new and record is not None:
-            release_port(self.run, record, detach=True)
-
-
-def add_subnets(run: Run, record: PortRecord, subnets: tuple[str, ...]) -> PortRecord:
-    """An address from each of these subnets the port has none from; not on record yet."""
-    if {subnet for subnet, _ in record.addresses}.issuperset(subnets):
-        return record
-    assert record.neutron_id is not None
-    port = run.network.port(record.neutron_id)
-    if port is None:
-        raise ProviderError(
-            Code.NOT_FOUND,
-            "A network port of the load balancer has been deleted.",
-            f"Port {record.neutron_id} on network {record.network_id} is gone from Neutron.",
-        )
-    # An earlier run may have got the address without living to record it.
-    have = {ip.subnet_id for ip in port.fixed_ips}
-    missing = tuple(s for s in subnets if s not in have)
-    return _noted(record, run.network.add_port_addresses(port, missing) if missing else port)
-
-
-class ExtendVipPort(AmphoraStep):
-    """Members on further subnets of the VIP's own network get an address on the VIP port."""
-
-    def execute(self) -> None:
-        run, amphora = self.run, self.amphora
-        record = run.book.vip_port(self.subject)
-        assert record is not None
-        try:
-            record = add_subnets(run, record, amphora.vip_subnets)
-            run.services.amphora.plug_network_on_vip(
-                run.endpoint(self.subject),
-                vip_plug(run, self.subject),
-                network_plug(run, record),
-            )
-        except ProviderError as error:
-            run.fail_members(amphora.vip_members, error)
-            LOG.warning("%s: %s", self.name, error.reason)
-            return
-        run.book.save_port(record)
 
 
 class SetVipQos(AmphoraStep):

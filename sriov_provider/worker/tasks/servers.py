@@ -5,26 +5,46 @@ from __future__ import annotations
 import dataclasses
 import datetime
 
+from sriov_provider import vnic
 from sriov_provider.compute.base import Server, ServerSpec
 from sriov_provider.errors import Code, ProviderError
-from sriov_provider.records import AmphoraRecord, AmphoraState
+from sriov_provider.records import AmphoraRecord, AmphoraState, PortRecord, PortRole
 from sriov_provider.worker.plan_amphora import server_name
+from sriov_provider.worker.plan_model import AmphoraPlan
 from sriov_provider.worker.run import Run, wait_for
 from sriov_provider.worker.tasks.base import AmphoraStep, Step
+from sriov_provider.worker.tasks.binding import no_vf
 from sriov_provider.worker.tasks.ports import release_port
 
 # Seconds. Nova answers a status read in some 20 ms; a delete takes a second or more.
 _DELETE_TIMEOUT = 60.0
 _POLL = 0.5
+_NO_HOST = "No valid host was found"
+
+
+class RecordAmphora(AmphoraStep):
+    """The intent is on record before the cloud is asked. Its undo is the last of an amphora that
+    could not be built."""
+
+    def execute(self) -> None:
+        record = self.run.book.amphora(self.subject) or self.amphora.record
+        self.run.book.save_amphora(record)
+
+    def undo(self) -> None:
+        """The server first: its ports then need no detach."""
+        record = self.run.book.amphora(self.subject)
+        if record is not None:
+            ReleaseAmphora(self.run, record).execute()
+        for port in self.run.book.ports(self.subject):
+            release_port(self.run, port, detach=False)
 
 
 class EnsureServer(AmphoraStep):
     """A server for the amphora, found again by name if an earlier run made it."""
 
     def execute(self) -> None:
-        record = self.run.book.amphora(self.subject) or self.amphora.record
-        # The intent is on record before the cloud is asked.
-        record = self.run.book.save_amphora(record)
+        record = self.run.book.amphora(self.subject)
+        assert record is not None
         server = self._existing(record)
         if server is not None and server.status == "ERROR":
             release_server(self.run, dataclasses.replace(record, compute_id=server.id))
@@ -58,6 +78,7 @@ class EnsureServer(AmphoraStep):
             flavor=boot.flavor,
             image_id=services.compute.image_id(boot.image_tag, boot.image_owner),
             networks=boot.networks,
+            port_ids=tuple(p.neutron_id or "" for p in booted_ports(self.run, self.amphora)),
             security_groups=boot.security_groups,
             key_name=boot.key_name,
             availability_zone=boot.availability_zone,
@@ -67,13 +88,12 @@ class EnsureServer(AmphoraStep):
         )
         return services.compute.create_server(spec), expires
 
-    def undo(self) -> None:
-        """The server first: its ports then need no detach."""
-        record = self.run.book.amphora(self.subject)
-        if record is not None:
-            ReleaseAmphora(self.run, record).execute()
-        for port in self.run.book.ports(self.subject):
-            release_port(self.run, port, detach=False)
+
+def booted_ports(run: Run, amphora: AmphoraPlan) -> tuple[PortRecord, ...]:
+    """The ports the server is booted with, the VIP's first."""
+    rows = [p for p in run.book.ports(amphora.record.id) if p.id in amphora.boots_with]
+    there = [p for p in rows if p.neutron_id]
+    return tuple(sorted(there, key=lambda p: (p.role is not PortRole.VIP, p.network_id)))
 
 
 class WaitServer(AmphoraStep):
@@ -100,13 +120,22 @@ class WaitServer(AmphoraStep):
         server = self.run.services.compute.get_server(record.compute_id)
         if server is None or server.status in ("ERROR", "DELETED"):
             fault = (server.fault if server else None) or "the server is gone"
-            raise ProviderError(
-                Code.BOOT_FAILED,
-                "No amphora could be started for the load balancer.",
-                f"Server {record.compute_id} of amphora {record.id} failed to boot: {fault}",
-                retriable=True,
-            )
+            raise self._failed(f"Server {record.compute_id} failed to boot: {fault}")
         return server if server.status == "ACTIVE" else None
+
+    def _failed(self, what: str) -> ProviderError:
+        """Nova's words for a scheduler that found nothing do not tell of what; where VFs were
+        asked for they are the scarce thing."""
+        ports = booted_ports(self.run, self.amphora)
+        vfs = tuple(p for p in ports if vnic.KINDS[p.vnic_type].takes_vf)
+        if vfs and _NO_HOST in what:
+            return no_vf(self.run, vfs, None, what)
+        return ProviderError(
+            Code.BOOT_FAILED,
+            "No amphora could be started for the load balancer.",
+            f"Amphora {self.subject}: {what}",
+            retriable=True,
+        )
 
     def _address(self, server: Server) -> str | None:
         network = self.amphora.management_network

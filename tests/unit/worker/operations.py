@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from tests.unit.worker.harness import World
+from tests.unit.worker.harness import SRIOV, World
 
 KEEP = "lb-1"
 
@@ -92,12 +92,29 @@ def _delete_member(world: World) -> tuple[str, str]:
     return KEEP, member
 
 
+def _create_booted(world: World) -> tuple[str, str]:
+    flavor = SRIOV | {"vip_attach": "boot"}
+    lb = world.create_load_balancer(flavor=flavor, **small(world))
+    return lb, lb
+
+
+def _full_host(world: World) -> None:
+    """The scheduler prefers host-0, which has no VF."""
+    world.cloud.hosts["host-0"].free_vfs.clear()
+
+
+def _delete_all(world: World, lb: str, _: str) -> None:
+    delete(world, lb)
+
+
 def _nothing(*_: object) -> None:
     """The operation undoes itself."""
 
 
 OPERATIONS = {
     "create": Operation(_nothing, _create, _nothing),
+    "create booted": Operation(_nothing, _create_booted, _delete_all),
+    "create elsewhere": Operation(_full_host, _create, _delete_all),
     "member": Operation(_build, lambda w: _add_member(w, "sub-2"), _delete_child),
     "second subnet": Operation(_build, lambda w: _add_member(w, "sub-1b"), _delete_child),
     "vip network": Operation(_build, lambda w: _add_member(w, "vip-subnet-b"), _delete_child),

@@ -127,7 +127,6 @@ def test_lasting_failure_of_a_failover(world: World) -> None:
 
 
 BROKEN: dict[str, tuple[str, Callable[[], ProviderError], str]] = {
-    "no VF": ("attach_port", errors.no_vf, "no-vf"),
     "no host": ("create_server", errors.server_error, "cloud-error"),
     "busy port": ("attach_port", errors.port_busy, "port-busy"),
     "no address": ("create_port", errors.no_address, "no-address"),

@@ -61,7 +61,7 @@ def test_port_that_is_never_bound(world: World) -> None:
     world.cloud._bind = unbound  # type: ignore[method-assign]
     lb = world.create_load_balancer()
     world.run_all()
-    assert world.codes(lb, lb) == ["binding-failed"]
+    assert world.codes(lb, lb) == ["not-bound"]
     assert world.agent.provisioning(lb) == "ERROR"
 
 

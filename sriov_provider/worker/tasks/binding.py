@@ -1,0 +1,148 @@
+"""A port on its server: plug it, read back what it became, say what went wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from sriov_provider import vnic
+from sriov_provider.errors import Code, ProviderError
+from sriov_provider.network.base import Port
+from sriov_provider.records import AmphoraRecord, PortRecord
+from sriov_provider.worker.run import Run, wait_for
+
+# Seconds. Nova binds the port before its attach call returns; the wait is for a slow Neutron.
+_BIND_TIMEOUT = 10.0
+_POLL = 0.5
+_USER = "The network port of the load balancer could not be connected."
+
+
+def attach_port(run: Run, record: PortRecord, *, booted: bool) -> PortRecord:
+    """Hot-plug by port id, then read back what the request became.
+
+    Attached already is success, so a record is not trusted: its server may be another one by now.
+
+    :param booted: the server was booted with it, as far as we know
+    """
+    amphora = run.book.amphora(record.amphora_id)
+    assert amphora is not None and amphora.compute_id is not None and record.neutron_id
+    port = run.network.port(record.neutron_id) if booted else None
+    if port is None or port.device_id != amphora.compute_id:
+        _plug(run, record, amphora)
+        port = None
+    port = _bound(run, record, amphora, port)
+    return run.book.save_port(
+        dataclasses.replace(
+            noted(record, port),
+            filter=vnic.decide_filter(port.vif_type, port.port_filter, port.port_security),
+            vif_type=port.vif_type,
+            pci_slot=port.pci_slot,
+        )
+    )
+
+
+def noted(record: PortRecord, port: Port) -> PortRecord:
+    """The record of a port with what Neutron decided about it."""
+    addresses = tuple((ip.subnet_id, ip.address) for ip in port.fixed_ips)
+    return dataclasses.replace(record, neutron_id=port.id, mac=port.mac, addresses=addresses)
+
+
+def _plug(run: Run, record: PortRecord, amphora: AmphoraRecord) -> None:
+    assert amphora.compute_id is not None and record.neutron_id is not None
+    try:
+        run.services.compute.attach_port(amphora.compute_id, record.neutron_id)
+    except ProviderError as error:
+        if error.reason.code is Code.NO_VF:
+            raise no_vf(run, (record,), amphora.host, error.reason.operator) from error
+        if error.reason.code is Code.BINDING_FAILED:
+            raise _not_connected(
+                run, record, amphora, Code.BINDING_FAILED, error.reason.operator
+            ) from error
+        raise
+
+
+def _bound(run: Run, record: PortRecord, amphora: AmphoraRecord, seen: Port | None) -> Port:
+    """The port once it is bound.
+
+    :param seen: as it was read already
+    """
+    known = [seen] if seen is not None else []
+    last = ""
+
+    def look() -> Port | None:
+        nonlocal last
+        assert record.neutron_id is not None
+        port = known.pop() if known else run.network.port(record.neutron_id)
+        if port is None:
+            raise gone(record)
+        state = vnic.judge(port.vif_type, port.host, amphora.host)
+        last = f"Neutron has vif_type {port.vif_type or 'unbound'}, host {port.host or 'none'}"
+        if state is vnic.Binding.FAILED:
+            raise _not_connected(run, record, amphora, Code.BINDING_FAILED, last)
+        if state is vnic.Binding.ELSEWHERE:
+            raise _not_connected(run, record, amphora, Code.WRONG_HOST, last)
+        return port if state is vnic.Binding.BOUND else None
+
+    late = ProviderError(Code.NOT_BOUND, _USER, "", retriable=True)
+    try:
+        return wait_for(look, _BIND_TIMEOUT, _POLL, late)
+    except ProviderError as error:
+        if error is not late:
+            raise
+        what = f"{last}, {_BIND_TIMEOUT:g} s after the attach"
+        raise _not_connected(run, record, amphora, Code.NOT_BOUND, what) from error
+
+
+def gone(record: PortRecord) -> ProviderError:
+    """Somebody has deleted the port."""
+    return ProviderError(
+        Code.NOT_FOUND,
+        "A network port of the load balancer has been deleted.",
+        f"Port {record.neutron_id} on network {record.network_id} is gone from Neutron.",
+    )
+
+
+def _not_connected(
+    run: Run, record: PortRecord, amphora: AmphoraRecord, code: Code, what: str
+) -> ProviderError:
+    """:param what: what Nova or Neutron say"""
+    where = f"server {amphora.compute_id} on host {amphora.host or 'unknown'}"
+    return ProviderError(
+        code,
+        _USER,
+        f"Port {record.neutron_id} of kind {record.vnic_type} on {_networks(run, (record,))} is "
+        f"not connected to {where}: {what}.",
+        retriable=True,
+    )
+
+
+def no_vf(run: Run, records: tuple[PortRecord, ...], host: str | None, what: str) -> ProviderError:
+    """No VF for these ports; remembers the host.
+
+    :param host: the only one that was asked; None when Nova chose among all of them
+    :param what: Nova's words
+    """
+    before = run.hosts_tried
+    if host:
+        run.tried(host)
+    kinds = ", ".join(sorted({r.vnic_type for r in records}))
+    where = f"host {host}" if host else "any host with room for the amphora"
+    tried = f"; hosts tried before: {', '.join(before)}" if before else ""
+    return ProviderError(
+        Code.NO_VF,
+        "No SR-IOV Virtual Function is free for this load balancer.",
+        f"No VF of kind {kinds} is free for {_networks(run, records)} on {where}{tried}. {what}",
+        retriable=True,
+    )
+
+
+def _networks(run: Run, records: tuple[PortRecord, ...]) -> str:
+    """Each network with its physical network, for an operator."""
+    return ", ".join(_network(run, n) for n in dict.fromkeys(r.network_id for r in records))
+
+
+def _network(run: Run, network_id: str) -> str:
+    try:
+        physical = run.network.network(network_id).physical_network
+    except ProviderError:  # the reason at hand matters more than this detail of it
+        physical = None
+    return f"network {network_id} (physical network {physical or 'unknown'})"

@@ -1,0 +1,126 @@
+"""Member interfaces, and members on further subnets of the VIP's network."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+
+from sriov_provider.amphora.base import NetworkPlug
+from sriov_provider.errors import Code, ProviderError
+from sriov_provider.records import PortRecord, PortState
+from sriov_provider.worker.plan_model import AmphoraPlan, PortPlan
+from sriov_provider.worker.run import Run, may_pass
+from sriov_provider.worker.tasks.base import AmphoraStep, Step
+from sriov_provider.worker.tasks.binding import attach_port, gone, noted
+from sriov_provider.worker.tasks.ports import ensure_port, release_port, vip_plug
+
+LOG = logging.getLogger(__name__)
+
+
+class MemberStep(Step):
+    """About one member interface. Its failure is the failure of the members that need it, and of
+    nothing else; unless the amphora is to be built another way when a VF is missing."""
+
+    def __init__(self, run: Run, amphora: AmphoraPlan, plan: PortPlan) -> None:
+        super().__init__(run, f"{plan.record.amphora_id}:{plan.record.network_id}")
+        self.plan = plan
+        self.new = plan.record.state is not PortState.ATTACHED
+        self.booted = plan.record.id in amphora.boots_with
+        self.elsewhere = amphora.elsewhere
+
+    def act(self) -> None:
+        raise AssertionError(f"{type(self).__name__} has no act()")
+
+    def execute(self) -> None:
+        if self.plan.members and self.run.failed.keys() >= set(self.plan.members):
+            return
+        error = self._try()
+        if error and may_pass(error) and not self.run.plan.retry_members:
+            # The last chance: traffic of the others must not wait for another run.
+            error = self._try()
+        if error and error.reason.code is Code.NO_VF and self.elsewhere:
+            raise error
+        if error:
+            self.run.fail_members(self.plan.members, error)
+
+    def _try(self) -> ProviderError | None:
+        try:
+            self.act()
+        except ProviderError as error:
+            LOG.warning("%s: %s", self.name, error.reason)
+            self.revert()
+            return error
+        return None
+
+    def undo(self) -> None:
+        record = self.run.book.port(self.plan.record.id)
+        if self.new and record is not None:
+            release_port(self.run, record, detach=True)
+
+
+class EnsureMemberPort(MemberStep):
+    """The port of a member interface that the server is booted with."""
+
+    def act(self) -> None:
+        ensure_port(self.run, self.plan)
+
+
+class PlugMemberNetwork(MemberStep):
+    """One member interface, in the cloud and in the guest."""
+
+    def act(self) -> None:
+        """On record as attached only at the end: an interface that the guest has not set up is
+        plugged again by the next run."""
+        run = self.run
+        record = ensure_port(run, self.plan)
+        if self.new:
+            record = attach_port(run, record, booted=self.booted)
+        record = add_subnets(run, record, self.plan.subnet_ids)
+        endpoint = run.endpoint(record.amphora_id)
+        run.services.amphora.plug_network(endpoint, network_plug(run, record))
+        run.book.save_port(dataclasses.replace(record, state=PortState.ATTACHED))
+
+
+def network_plug(run: Run, record: PortRecord) -> NetworkPlug:
+    """What the agent needs to know of a member interface."""
+    assert record.mac
+    return NetworkPlug(
+        mac=record.mac,
+        mtu=run.network.network(record.network_id).mtu,
+        addresses=tuple((address, run.network.subnet(s)) for s, address in record.addresses),
+    )
+
+
+def add_subnets(run: Run, record: PortRecord, subnets: tuple[str, ...]) -> PortRecord:
+    """An address from each of these subnets the port has none from; not on record yet."""
+    if {subnet for subnet, _ in record.addresses}.issuperset(subnets):
+        return record
+    assert record.neutron_id is not None
+    port = run.network.port(record.neutron_id)
+    if port is None:
+        raise gone(record)
+    # An earlier run may have got the address without living to record it.
+    have = {ip.subnet_id for ip in port.fixed_ips}
+    missing = tuple(s for s in subnets if s not in have)
+    return noted(record, run.network.add_port_addresses(port, missing) if missing else port)
+
+
+class ExtendVipPort(AmphoraStep):
+    """Members on further subnets of the VIP's own network get an address on the VIP port."""
+
+    def execute(self) -> None:
+        run, amphora = self.run, self.amphora
+        record = run.book.vip_port(self.subject)
+        assert record is not None
+        try:
+            record = add_subnets(run, record, amphora.vip_subnets)
+            run.services.amphora.plug_network_on_vip(
+                run.endpoint(self.subject),
+                vip_plug(run, self.subject),
+                network_plug(run, record),
+            )
+        except ProviderError as error:
+            run.fail_members(amphora.vip_members, error)
+            LOG.warning("%s: %s", self.name, error.reason)
+            return
+        run.book.save_port(record)
