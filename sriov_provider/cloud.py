@@ -15,6 +15,8 @@ from keystoneauth1 import exceptions as ks_exceptions
 from keystoneauth1 import loading, session
 from oslo_config import cfg
 
+from sriov_provider.deadline import Deadline
+
 COMPUTE, IMAGE, NETWORK = "compute", "image", "network"
 
 # The last microversion of Nova that injects files and knows the soft anti-affinity policy.
@@ -48,9 +50,12 @@ class Cloud:
     """Connects on first use and stays connected: one token and one endpoint discovery per
     service. May be shared between threads (sessions and proxies keep no state per call)."""
 
-    def __init__(self, conf: Any) -> None:
-        """:param conf: from :func:`sriov_provider.config.parse`; nothing else may change it"""
+    def __init__(self, conf: Any, deadline: Deadline | None = None) -> None:
+        """:param conf: from :func:`sriov_provider.config.parse`; nothing else may change it
+        :param deadline: bounds every request, logins and discovery too
+        """
         self._conf = conf
+        self._deadline = deadline
         self._lock = threading.RLock()
         self._registered = False
         self._auths: dict[str, Any] = {}
@@ -95,13 +100,15 @@ class Cloud:
     def _session(self, group: str) -> session.Session:
         """A session with the TLS settings of this section and its timeout."""
         options = self._conf[group]
-        return _Session(
+        http = _Session(
             auth=self._auth(group),
             verify=_verify(options.insecure, options.cafile),
             cert=_client_certificate(options),
             timeout=options.timeout or DEFAULT_TIMEOUT,
             app_name=_APP_NAME,
         )
+        http.deadline = self._deadline
+        return http
 
     def _service_session(self, section: Any) -> session.Session:
         """A session with the common credentials and, towards the service, its own CA."""
@@ -127,14 +134,21 @@ class Cloud:
 
 
 class _Session(session.Session):  # type: ignore[misc]
-    """A session that may trust another CA for Keystone than for the service it is made for.
+    """A session that may trust another CA for Keystone than for the service it is made for, and
+    that may have a deadline.
 
     :ivar keystone_verify: as ``verify``; None for the same
     """
 
     keystone_verify: bool | str | None = None
+    deadline: Deadline | None = None
 
     def request(self, url: str, method: str, **kwargs: Any) -> Any:
+        left = self.deadline.left() if self.deadline else None
+        if left is not None:
+            if left <= 0:
+                raise ks_exceptions.ConnectTimeout(f"No time left for {method} {url}")
+            kwargs |= {"timeout": left, "connect_retries": 0, "status_code_retries": 0}
         keystone = getattr(self.auth, "auth_url", None)
         if self.keystone_verify is not None and keystone and url.startswith(keystone):
             kwargs.setdefault("verify", self.keystone_verify)

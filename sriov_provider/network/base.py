@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Protocol
 
 
@@ -113,6 +114,13 @@ class NetworkClient(Protocol):
 
     def subnet(self, subnet_id: str) -> Subnet:
         """NOT_FOUND when gone."""
+
+    def free_addresses(self, network_ids: tuple[str, ...]) -> Mapping[str, int]:
+        """Subnet id -> how many addresses are free at least, in one call. Addresses outside the
+        allocation pools, such as a router's, are taken for used ones of a pool."""
+
+    def free_in_pools(self, subnet_id: str) -> int:
+        """How many addresses of the allocation pools are free, counted port by port."""
 
     def ports(self, owner: str) -> tuple[Port, ...]:
         """All ports with this owner tag, in one call."""

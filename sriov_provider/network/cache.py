@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import TypeVar
 
 from sriov_provider.network.base import (
@@ -42,6 +42,12 @@ class CachedReads:
             if key not in known:
                 known[key] = read(key)
             return known[key]
+
+    def free_addresses(self, network_ids: tuple[str, ...]) -> Mapping[str, int]:
+        return self._client.free_addresses(network_ids)
+
+    def free_in_pools(self, subnet_id: str) -> int:
+        return self._client.free_in_pools(subnet_id)
 
     def ports(self, owner: str) -> tuple[Port, ...]:
         return self._client.ports(owner)

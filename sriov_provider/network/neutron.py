@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sriov_provider.cloud import NETWORK, Cloud
-from sriov_provider.network import groups, ports
+from sriov_provider.network import addresses, groups, ports
 from sriov_provider.network.base import GroupRule, Network, Port, PortSpec, Route, Subnet
 from sriov_provider.rest import Rest
 
@@ -57,6 +57,17 @@ class NeutronNetwork:
             dhcp=bool(found.get("enable_dhcp")),
             slaac=bool(modes & _SLAAC_MODES),
         )
+
+    def free_addresses(self, network_ids: tuple[str, ...]) -> Mapping[str, int]:
+        path = "/network-ip-availabilities"
+        return addresses.free(self._neutron.get(path, network_id=list(network_ids)))
+
+    def free_in_pools(self, subnet_id: str) -> int:
+        body = self._neutron.get(f"/subnets/{subnet_id}", fields="allocation_pools")
+        taken = self._neutron.pages(
+            "/ports", "ports", fixed_ips=f"subnet_id={subnet_id}", fields=["id", "fixed_ips"]
+        )
+        return addresses.free_in_pools(subnet_id, body["subnet"], taken)
 
     def ports(self, owner: str) -> tuple[Port, ...]:
         found = self._neutron.pages("/ports", "ports", description=owner)

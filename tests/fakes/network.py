@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Mapping
+
 from sriov_provider import cloud_errors
 from sriov_provider.network.base import FixedIp, GroupRule, Network, Port, PortSpec, Subnet
 from tests.fakes.faults import verb
@@ -18,6 +21,21 @@ class FakeNetwork(State):
     @verb
     def subnet(self, subnet_id: str) -> Subnet:
         return self._subnet(subnet_id)
+
+    @verb
+    def free_addresses(self, network_ids: tuple[str, ...]) -> Mapping[str, int]:
+        here = [s for s in self.subnets.values() if s.network_id in network_ids]
+        return {s.id: self._free_count(s) - self.outside_pools for s in here}
+
+    @verb
+    def free_in_pools(self, subnet_id: str) -> int:
+        return self._free_count(self._subnet(subnet_id))
+
+    def _free_count(self, subnet: Subnet) -> int:
+        ips = [ip for p in self.port_rows.values() for ip in p.fixed_ips]
+        size = ipaddress.ip_network(subnet.cidr).num_addresses
+        unusable = 2 + (subnet.gateway is not None)
+        return size - unusable - sum(ip.subnet_id == subnet.id for ip in ips)
 
     @verb
     def ports(self, owner: str) -> tuple[Port, ...]:

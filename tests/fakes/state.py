@@ -62,6 +62,7 @@ class State(Faults):
     :ivar images: (tag, owner) -> image id
     :ivar boot_reads: reads until a new server is ACTIVE
     :ivar delete_reads: reads until a deleted server is gone
+    :ivar outside_pools: addresses in use on each subnet that are not of its allocation pools
     :ivar seeded: ids of what the test put there itself; never counted as left over
     """
 
@@ -79,6 +80,7 @@ class State(Faults):
         self.flavors = {"1", "m1.amphora"}
         self.boot_reads = 0
         self.delete_reads = 0
+        self.outside_pools = 0
         self.seeded: set[str] = set()
         self._macs = itertools.count(1)
 

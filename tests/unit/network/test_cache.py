@@ -52,6 +52,7 @@ def test_everything_else_goes_through() -> None:
     assert cached.update_port(port.id).qos_policy_id == "gold"
     assert cached.port(port.id) == changed
     assert cached.ports("lb") == (changed,)
+    assert cached.free_addresses(("net",)) == {"sub": cached.free_in_pools("sub")} == {"sub": 252}
     cached.delete_port(port.id)
     cached.delete_security_group(group)
     assert cloud.left_over() == ()
