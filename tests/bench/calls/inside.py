@@ -1,0 +1,151 @@
+"""The measurement as it runs within the cloud's namespaces."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import socket
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tests.bench.calls import __main__ as outside
+from tests.bench.calls import processes, table
+from tests.bench.calls.life import Api, Life, Measured
+from tests.bench.calls.log import Logs
+from tests.demo import bootstrap, cloud, conf, rpc_gate
+from tests.demo.report import Report, wait_for
+from tests.demo.settings import IP, LIVE, PORTS, Settings, from_environment
+
+HONESTY = """\
+Two defects of Octavia 19 are repaired in the stock worker's memory (stock_worker.py): without that,
+no listener on an SR-IOV VIP can be created. Both workers run alone, one process for the work."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Provider:
+    """:ivar topic: where its worker listens
+    :ivar image: tag of the image with the agent it needs
+    """
+
+    title: str
+    topic: str
+    image: str
+    words: tuple[str, ...]
+
+
+PROVIDERS = {
+    "amphora": Provider("stock", "octavia_provisioning_v2", "amphora-stock", processes.STOCK),
+    "sriov": Provider("ours", "octavia_sriov", "amphora", processes.OURS),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """:ivar memory: (processes, RSS, PSS) in MiB at the end"""
+
+    rows: Mapping[str, table.Row]
+    memory: tuple[int, int, int]
+
+
+class Bench:
+    """Both providers on one cloud, one after the other."""
+
+    def __init__(self, settings: Settings, options: Any) -> None:
+        self._settings, self._options = settings, options
+        self._exchange = processes.Exchange(settings, options.agents)
+        self._report = Report()
+
+    def run(self) -> dict[str, Result]:
+        """By provider."""
+        if not answers(PORTS["octavia"]):
+            cloud.Cloud(self._settings, self._report).up()
+        with self._report.step("exchange of processes"):
+            self._exchange.prepare()
+            wait_for("the driver-agent", listening, seconds=60)
+        names = [self._options.only] if self._options.only else list(PROVIDERS)
+        return {name: self._provider(name) for name in names}
+
+    def _provider(self, name: str) -> Result:
+        provider = PROVIDERS[name]
+        getattr(self._exchange, provider.title)()
+        rpc_gate.wait(provider.topic)
+        admin = bootstrap.connect(self._settings)
+        life = (
+            Api(admin),
+            Logs(self._settings.log),
+            flavor(admin, name, provider.image),
+            {net: admin.network.find_subnet(net).id for net in ("public", "members")},
+        )
+        found: list[Measured] = []
+        for run in range(self._options.runs + 1):
+            with self._report.step(f"{provider.title}: life {run or 'that does not count'}"):
+                steps = self._told(Life(*life).steps())
+            found += steps if run else []
+        if self._options.operations:
+            with self._report.step(f"{provider.title}: {self._options.operations} operations"):
+                list(Life(*life).churn(self._options.operations))
+        return Result(table.rows(found), processes.memory(*provider.words))
+
+    def _told(self, steps: Iterable[Measured]) -> list[Measured]:
+        found = []
+        for step in steps:
+            found.append(step)
+            if self._options.calls:
+                self._report.say(f"{step.wall:6.2f} s ({step.answer:.2f} s)  {step.operation}")
+                for call in step.calls:
+                    print(f"            {call}", flush=True)
+        return found
+
+
+def answers(port: int) -> bool:
+    """Whether something listens there."""
+    with socket.socket() as sock:
+        return sock.connect_ex((IP, port)) == 0
+
+
+def listening() -> bool:
+    """Whether the driver-agent answers."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        return sock.connect_ex(str(LIVE / "octavia/get.sock")) == 0
+
+
+def flavor(admin: Any, provider: str, image: str) -> str:
+    """The id of Octavia's flavor for SR-IOV with this provider."""
+    api, name = admin.load_balancer, f"bench-{provider}"
+    for found in api.flavors(name=name):
+        return str(found.id)
+    data = {
+        "sriov_vip": True,
+        "allow_member_sriov": True,
+        "compute_flavor": conf.identifiers()["compute_flavor"],
+        "amp_image_tag": image,
+    }
+    profile = api.create_flavor_profile(
+        name=name, provider_name=provider, flavor_data=json.dumps(data)
+    )
+    made = api.create_flavor(name=name, flavor_profile_id=profile.id, is_enabled=True)
+    return str(made.id)
+
+
+def show(results: Mapping[str, Result]) -> None:
+    """The table, the memory, and what the table has no room for."""
+    rows = {name: result.rows for name, result in results.items()}
+    print("\n" + table.text(rows.get("sriov", {}), rows.get("amphora", {})) + "\n")
+    for name, result in results.items():
+        number, resident, proportional = result.memory
+        print(f"{PROVIDERS[name].title} worker: {number} processes, {resident} MiB RSS,"
+              f" {proportional} MiB PSS")  # fmt: skip
+        print(table.spreads(result.rows) + "\n")
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code; an operation that does not end as it should is an exception."""
+    options = outside.parse(arguments)
+    print(HONESTY, flush=True)
+    show(Bench(from_environment(), options).run())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

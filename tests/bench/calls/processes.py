@@ -1,0 +1,129 @@
+"""The services that a measurement exchanges in a running cloud.
+
+All of them live in the cloud's own pid namespace, so what is found here belongs to the cloud.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.demo.processes import Processes
+from tests.demo.settings import ROOT, Settings
+
+EXTRA = """\
+[driver_agent]
+enabled_provider_agents =
+[controller_worker]
+amphora_driver = {driver}
+"""
+OURS = ("tests.bench.calls.our_worker", "sriov-provider")
+STOCK = ("tests.bench.calls.stock_worker", "octavia-worker")
+_COMPUTE = ("tests.demo.virt.compute", "tests.bench.calls.virt")
+
+
+def commands() -> Iterator[tuple[int, list[str]]]:
+    """(pid, command line) of every process of the cloud."""
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (place / "cmdline").read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        yield int(place.name), line.split("\0")
+
+
+def find(*words: str) -> list[tuple[int, list[str]]]:
+    """Processes whose command line has one of these words in it, oldest first."""
+    own = os.getpid()
+    return sorted(
+        (pid, line)
+        for pid, line in commands()
+        if pid != own and any(word in part for part in line for word in words)
+    )
+
+
+def end(*words: str) -> None:
+    """End these processes and wait until they are gone."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid, _ in find(*words):
+            os.kill(pid, number)
+        deadline = time.monotonic() + 15
+        while find(*words) and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+
+class Exchange:
+    """Puts the processes in place whose work is compared."""
+
+    def __init__(self, settings: Settings, agents: bool) -> None:
+        """:param agents: servers are namespaces with real agents, else records"""
+        self._settings, self._agents = settings, agents
+        self._processes = Processes(settings)
+        self._octavia = settings.etc / "octavia/octavia.conf"
+        self._extra = settings.etc / "octavia/bench.conf"
+
+    def prepare(self) -> None:
+        """The hypervisor, and a driver-agent that leaves the jobs to a worker of its own."""
+        driver = "amphora_haproxy_rest_driver" if self._agents else "amphora_noop_driver"
+        self._extra.write_text(EXTRA.format(driver=driver))
+        self._hypervisors()
+        end("octavia-driver-agent", *STOCK, *OURS)
+        command = self._settings.bin / "octavia-driver-agent"
+        self._processes.start("bench-driver-agent", command, *self._files())
+
+    def _hypervisors(self) -> None:
+        """Each starts as it was, but from another module."""
+        module = _COMPUTE[0] if self._agents else _COMPUTE[1]
+        found = [(line, environment(pid)) for pid, line in find(*_COMPUTE)]
+        end(*_COMPUTE)
+        for line, env in {line[-2]: (line, env) for line, env in found}.values():
+            command = [module if part in _COMPUTE else part for part in line if part]
+            self._processes.start(f"bench-{Path(command[-1]).stem}", *command, **env)
+
+    def stock(self) -> None:
+        """The stock worker, in place of ours."""
+        end(*OURS)
+        module = (self._settings.bin / "python", "-m", "tests.bench.calls.stock_worker")
+        self._processes.start("bench-stock-worker", *module, *self._files(), PYTHONPATH=str(ROOT))
+
+    def ours(self) -> None:
+        """Our worker, in place of the stock one."""
+        end(*STOCK)
+        bin_, file = self._settings.bin, self._octavia
+        if self._agents:
+            command: tuple[str | Path, ...] = (
+                bin_ / "sriov-provider", "--log-file", self._settings.log / "bench-worker-app.log",
+                "--config-file", file, "worker",
+            )  # fmt: skip
+        else:
+            command = (bin_ / "python", "-m", "tests.bench.calls.our_worker", file)
+        self._processes.start("bench-our-worker", *command, PYTHONPATH=str(ROOT))
+
+    def _files(self) -> tuple[str | Path, ...]:
+        return "--config-file", self._octavia, "--config-file", self._extra
+
+
+def environment(pid: int) -> dict[str, str]:
+    """What a process was started with."""
+    pairs = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+    return dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+
+
+def memory(*words: str) -> tuple[int, int, int]:
+    """(processes, RSS, PSS) of these processes, in MiB."""
+    resident = proportional = number = 0
+    for pid, _ in find(*words):
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        resident += _kilobytes(text, "Rss")
+        proportional += _kilobytes(text, "Pss")
+        number += 1
+    return number, resident // 1024, proportional // 1024
+
+
+def _kilobytes(text: str, name: str) -> int:
+    found = re.search(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE)
+    return int(found[1]) if found else 0
