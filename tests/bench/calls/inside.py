@@ -15,7 +15,7 @@ from tests.bench.calls.life import Api, Life, Measured
 from tests.bench.calls.log import Logs
 from tests.demo import bootstrap, cloud, conf, rpc_gate
 from tests.demo.report import Report, wait_for
-from tests.demo.settings import IP, LIVE, PORTS, Settings, from_environment
+from tests.demo.settings import IP, PORTS, Settings, from_environment
 
 HONESTY = """\
 Two defects of Octavia 19 are repaired in the stock worker's memory (stock_worker.py): without that,
@@ -62,7 +62,8 @@ class Bench:
             cloud.Cloud(self._settings, self._report).up()
         with self._report.step("exchange of processes"):
             self._exchange.prepare()
-            wait_for("the driver-agent", listening, seconds=60)
+            # not by connecting: a process of the driver-agent would spin on a client that leaves
+            wait_for("the driver-agent", processes.SOCKET.exists, seconds=60)
         names = [self._options.only] if self._options.only else list(PROVIDERS)
         return {name: self._provider(name) for name in names}
 
@@ -102,12 +103,6 @@ def answers(port: int) -> bool:
     """Whether something listens there."""
     with socket.socket() as sock:
         return sock.connect_ex((IP, port)) == 0
-
-
-def listening() -> bool:
-    """Whether the driver-agent answers."""
-    with socket.socket(socket.AF_UNIX) as sock:
-        return sock.connect_ex(str(LIVE / "octavia/get.sock")) == 0
 
 
 def flavor(admin: Any, provider: str, image: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.demo.processes import Processes
-from tests.demo.settings import ROOT, Settings
+from tests.demo.settings import LIVE, ROOT, Settings
 
 EXTRA = """\
 [driver_agent]
@@ -21,6 +21,7 @@ enabled_provider_agents =
 [controller_worker]
 amphora_driver = {driver}
 """
+SOCKET = LIVE / "octavia/get.sock"
 OURS = ("tests.bench.calls.our_worker", "sriov-provider")
 STOCK = ("tests.bench.calls.stock_worker", "octavia-worker")
 _COMPUTE = ("tests.demo.virt.compute", "tests.bench.calls.virt")
@@ -72,6 +73,7 @@ class Exchange:
         self._extra.write_text(EXTRA.format(driver=driver))
         self._hypervisors()
         end("octavia-driver-agent", *STOCK, *OURS)
+        SOCKET.unlink(missing_ok=True)
         command = self._settings.bin / "octavia-driver-agent"
         self._processes.start("bench-driver-agent", command, *self._files())
 
