@@ -1,0 +1,142 @@
+"""Services that refuse, fail or are slow: the state and the reason code of the guide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from openstack import exceptions
+
+from tests.demo import trouble
+from tests.integration.ground import Ground
+
+PLUG = r"/servers/[^/]+/os-interface$"
+BUILD = r"/servers$"
+BUSY = {"conflictingRequest": {"code": 409, "message": "Cannot 'attach_interface' instance."}}
+BROKEN = {"computeFault": {"code": 500, "message": "Unexpected API Error."}}
+FORBIDDEN = {"forbidden": {"code": 403, "message": "Policy doesn't allow it to be performed."}}
+
+
+def rule(ground: Ground, path: str) -> dict[str, Any]:
+    """Keys that make a fault hit this ground's amphorae only."""
+    return {"server" if path == PLUG else "body": ground.compute_flavor.id}
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "answer", "code"),
+    [
+        (PLUG, 409, BUSY, "cloud-error"),
+        (PLUG, 500, BROKEN, "cloud-error"),
+        (BUILD, 409, BUSY, "cloud-error"),
+        (BUILD, 500, BROKEN, "cloud-error"),
+        (BUILD, 403, FORBIDDEN, "configuration"),
+    ],
+    ids=["plug-409", "plug-500", "build-409", "build-500", "build-403"],
+)
+def test_nova_fails(ground: Ground, path: str, status: int, answer: Any, code: str) -> None:
+    """It keeps failing: ERROR with the reason, nothing left. It is over: the next one works."""
+    ground.vfs(compute1=1)
+    more = rule(ground, path)
+    with trouble.fault("nova", "POST", path, status=status, answer=answer, **more) as fault:
+        balancer = ground.create()
+        balancer.settled("ERROR")
+    assert fault.hits
+    assert f"HTTP {status}" in balancer.reason(code).operator
+    ground.empty()
+    balancer.delete()
+
+
+@pytest.mark.parametrize("path", [PLUG, BUILD], ids=["plug", "build"])
+def test_nova_fails_once(ground: Ground, path: str) -> None:
+    """A passing failure is not the user's business."""
+    ground.vfs(compute1=1)
+    more = {**rule(ground, path), "status": 500, "answer": BROKEN, "times": 1}
+    with trouble.fault("nova", "POST", path, **more) as fault:
+        balancer = ground.create()
+        balancer.settled()
+    assert len(fault.hits) == 1
+    assert not balancer.reasons()
+    assert len(ground.servers()) == 1
+    assert len(ground.ports()) == 1
+
+
+@pytest.mark.parametrize("path", [PLUG, BUILD], ids=["plug", "build"])
+def test_nova_answers_with_an_error_what_it_has_done(ground: Ground, path: str) -> None:
+    """The call was carried out all the same: nothing is had twice."""
+    ground.vfs(compute1=1)
+    more = {**rule(ground, path), "status": 504, "after": True, "times": 1}
+    with trouble.fault("nova", "POST", path, **more) as fault:
+        balancer = ground.create()
+        balancer.settled()
+    assert len(fault.hits) == 1
+    assert len(ground.servers()) == 1
+    assert len(ground.ports()) == 1
+
+
+def test_neutron_fails(ground: Ground) -> None:
+    """No port of the amphora's can be made: ERROR, nothing left; then it works again."""
+    ground.vfs(compute1=1)
+    body = rf"octavia-sriov:.*{ground.public.id}|{ground.public.id}.*octavia-sriov:"
+    with trouble.fault("neutron", "POST", "/ports", body=body, status=503) as fault:
+        balancer = ground.create()
+        balancer.settled("ERROR")
+    assert fault.hits
+    assert "HTTP 503" in balancer.reason("cloud-error").operator
+    ground.empty()
+    balancer.failover()
+    balancer.settled()
+    assert not balancer.reasons()
+
+
+def test_neutron_is_slow(ground: Ground) -> None:
+    """The API does not wait for it; the worker does."""
+    ground.vfs(compute1=1)
+    balancer = ground.create()
+    balancer.settled()
+    where = f"/(networks|subnets)/({ground.public.id}|{ground.public.subnet})"
+    pool = balancer.pool()
+    with trouble.fault("neutron", "GET", where, delay=4):
+        seconds, member = timed(
+            lambda: ground.api.load_balancer.create_member(
+                pool, address="198.18.79.20", protocol_port=80, subnet_id=ground.public.subnet
+            )
+        )
+        assert seconds < 10
+        balancer.settled()
+    found = ground.api.load_balancer.get_member(member.id, pool)
+    assert found.provisioning_status == "ACTIVE"
+
+
+def timed(call: Any) -> tuple[float, Any]:
+    """Seconds and result."""
+    import time
+
+    began = time.monotonic()
+    return -began + (result := call(), time.monotonic())[1], result
+
+
+def test_a_compute_flavor_that_is_not_there(ground: Ground) -> None:
+    """Refused with a sentence, or in ERROR with the reason; the flavor is named either way."""
+    ground.vfs(compute1=1)
+    missing = "no-such-compute-flavor"
+    flavor = ground.flavor(compute_flavor=missing)
+    with pytest.raises(exceptions.HttpException) as refused:
+        ground.create(flavor)
+    assert missing in str(refused.value)
+
+
+def test_the_vip_port_is_deleted_under_our_feet(ground: Ground) -> None:
+    """What serves goes on; a listener can be changed; delete leaves nothing."""
+    ground.vfs(compute1=2)
+    balancer = ground.create()
+    balancer.settled()
+    listener = balancer.listener()
+    ground.api.network.delete_port(balancer.vip_port)
+    api = ground.api.load_balancer
+    api.update_listener(listener.id, allowed_cidrs=["198.18.79.0/24"])
+    balancer.settled()
+    assert api.get_listener(listener.id).provisioning_status == "ACTIVE"
+    balancer.failover()
+    balancer.settled("ACTIVE", "ERROR")
+    balancer.delete()
+    ground.empty()
