@@ -64,11 +64,48 @@ OPTS = (
         min=0,
         help="Seconds before a job that has ended is forgotten; 0 keeps them for ever.",
     ),
+    cfg.ListOpt(
+        "vf_totals",
+        default=[],
+        item_type=cfg.types.String(regex=r"^([^/:]+/)?[^/:]+:(\d+|[A-Z][A-Z0-9_]*)$"),
+        help="How many VFs hosts have for amphorae and everybody else, since no service of the "
+        "cloud tells: PHYSNET:NUMBER for every host, HOST/PHYSNET:NUMBER for one. PHYSNET is "
+        "'tunnelled' for VFs that Nova's device_spec gives no physical network; only those are in "
+        "Placement, so a resource class may stand in place of their number. Used by "
+        "'sriov-provider capacity' and the metrics, never to refuse anything.",
+    ),
+    cfg.StrOpt(
+        "metrics_address",
+        default="",
+        help="ADDRESS:PORT on which a worker serves metrics for Prometheus; empty for none. "
+        "Whoever reaches it can read them.",
+    ),
+    cfg.FloatOpt(
+        "metrics_interval",
+        default=60.0,
+        min=1.0,
+        help="Seconds for which metrics may be about what Neutron, Nova and Placement said before; "
+        "they are asked at most this often.",
+    ),
     cfg.BoolOpt(
         "allow_vip_echo",
         default=False,
         help="Let the amphora answer ICMP echo requests to VIP addresses on ports that the amphora "
         "filters.",
+    ),
+    cfg.FloatOpt(
+        "preflight_timeout",
+        default=0.8,
+        min=0.0,
+        help="Seconds one API request may spend asking Neutron, Nova and Glance whether it can be "
+        "served at all. What they do not tell in time is left to the worker; 0 asks nothing.",
+    ),
+    cfg.BoolOpt(
+        "allow_tunnel_networks",
+        default=False,
+        help="Accept VIPs and members of vnic_type direct on networks without a physical network. "
+        "Only for clouds whose hosts offload the virtual switch to the card (switchdev): other "
+        "VFs reach flat and vlan networks alone.",
     ),
 )
 CONTROLLER_WORKER_OPTS = (
@@ -153,6 +190,14 @@ class Amphora:
 
 
 @dataclasses.dataclass(frozen=True)
+class Preflight:
+    """:ivar timeout: seconds per request; 0 for no questions to the cloud"""
+
+    timeout: float = 0.8
+    allow_tunnel_networks: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class Sockets:
     """Where the driver-agent listens."""
 
@@ -163,12 +208,20 @@ class Sockets:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """:ivar config_files: where they came from, for libraries that read the files themselves"""
+    """:ivar vf_totals: see :mod:`sriov_provider.capacity.totals`
+    :ivar metrics_address: ``ADDRESS:PORT``, or empty
+    :ivar metrics_interval: seconds
+    :ivar config_files: where they came from, for libraries that read the files themselves
+    """
 
     database_connection: str = dataclasses.field(repr=False, default="sqlite://")
     worker: Worker = Worker()
     amphora: Amphora = Amphora()
     sockets: Sockets = Sockets()
+    preflight: Preflight = Preflight()
+    vf_totals: tuple[str, ...] = ()
+    metrics_address: str = ""
+    metrics_interval: float = 60.0
     config_files: tuple[str, ...] = ()
 
 
@@ -222,6 +275,10 @@ def settings(conf: Any) -> Settings:
         ),
         amphora=_amphora(conf),
         sockets=Sockets(agent.status_socket_path, agent.stats_socket_path, agent.get_socket_path),
+        preflight=Preflight(ours.preflight_timeout, ours.allow_tunnel_networks),
+        vf_totals=tuple(ours.vf_totals),
+        metrics_address=ours.metrics_address,
+        metrics_interval=ours.metrics_interval,
         config_files=tuple(str(f) for f in conf.default_config_files or ()),
     )
 

@@ -129,6 +129,10 @@ class LoadBalancerRecord:
     server_group_id: str | None = None
     security_group_id: str | None = None
 
+    def vip_addresses(self) -> tuple[str, ...]:
+        """The primary VIP address first, then the additional ones."""
+        return (self.vip_address, *(str(vip["address"]) for vip in self.additional_vips))
+
 
 @dataclasses.dataclass(frozen=True)
 class MemberRecord:

@@ -1,12 +1,14 @@
 """The provider driver inside octavia-api: validate, write a job, wake a worker.
 
 Octavia makes a new driver object for every request, so what is costly (settings, database engine,
-messaging) is made on first use and shared by the process. The answer never waits for the cloud.
+messaging, connections to the cloud) is made on first use and shared by the process. The answer
+waits for the cloud no longer than the preflight may take, and needs nothing of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 from octavia_lib.api.drivers import exceptions, provider_base
@@ -14,6 +16,7 @@ from octavia_lib.api.drivers import exceptions, provider_base
 from sriov_provider.api import accept, flavor_schema, load_balancers, refs
 from sriov_provider.api.attributes import get
 from sriov_provider.api.intake import Intake
+from sriov_provider.api.preflight import Preflight
 from sriov_provider.api.services import Services, shared
 from sriov_provider.records import Action, ObjectRef, ObjectType
 
@@ -31,9 +34,14 @@ class SriovProviderDriver(provider_base.ProviderDriver):  # type: ignore[misc]
         super().__init__()
         self._services = services
 
+    @cached_property
+    def _preflight(self) -> Preflight:
+        """One for all calls of a request: they share its time."""
+        return self._services().preflight()
+
     @property
     def _intake(self) -> Intake:
-        return Intake(self._services().store)
+        return Intake(self._services().store, self._preflight)
 
     # Load balancer
     def create_vip_port(
@@ -53,11 +61,13 @@ class SriovProviderDriver(provider_base.ProviderDriver):  # type: ignore[misc]
         )
 
     def loadbalancer_create(self, loadbalancer: Any) -> None:
-        services = self._services()
-        load_balancers.accept_tree(loadbalancer, services.topology)
-        Intake(services.store).load_balancer(
+        topology = self._services().topology
+        load_balancers.accept_tree(loadbalancer, topology)
+        record = load_balancers.record(loadbalancer, topology)
+        self._preflight.load_balancer(record, load_balancers.members(loadbalancer))
+        self._intake.load_balancer(
             refs.family(loadbalancer, Action.CREATE),
-            record=load_balancers.record(loadbalancer, services.topology),
+            record=record,
             known=refs.children(loadbalancer),
         )
 
@@ -150,6 +160,7 @@ class SriovProviderDriver(provider_base.ProviderDriver):  # type: ignore[misc]
 
     def validate_flavor(self, flavor_metadata: Mapping[str, Any]) -> None:
         flavor_schema.check_flavor(flavor_metadata)
+        self._preflight.flavor(flavor_metadata)
 
     def get_supported_availability_zone_metadata(self) -> dict[str, str]:
         return flavor_schema.descriptions(flavor_schema.AVAILABILITY_ZONE)

@@ -6,8 +6,9 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
-from sriov_provider.api import accept, refs
+from sriov_provider.api import accept, convert, refs
 from sriov_provider.api.attributes import get
+from sriov_provider.api.preflight import Preflight
 from sriov_provider.api.refusal import explained, failed
 from sriov_provider.api.store import Store
 from sriov_provider.records import (
@@ -18,7 +19,6 @@ from sriov_provider.records import (
     ObjectRef,
     ObjectType,
 )
-from sriov_provider.tree import LVS_PROTOCOLS
 
 _NAMES = {
     ObjectType.LISTENER: "listener",
@@ -33,8 +33,9 @@ class Intake:
     All verbs raise octavia-lib's exceptions.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, preflight: Preflight) -> None:
         self._store = store
+        self._preflight = preflight
 
     def create(self, kind: ObjectType, dm: Any) -> None:
         """A new object below a load balancer."""
@@ -58,15 +59,15 @@ class Intake:
 
     def create_member(self, dm: Any) -> None:
         with explained():
-            self._accept_members(self._pool(get(dm, "pool_id")), [dm])
+            self._accept_members(self._pool(get(dm, "pool_id")), [dm], set())
         self.create(ObjectType.MEMBER, dm)
 
     def batch_members(self, pool_id: str, members: list[Any]) -> None:
         """Replace all members of a pool."""
         with explained():
             pool = self._pool(pool_id)
-            self._accept_members(pool, members)
             before = {record.id for record in self._store.members(pool_id)}
+            self._accept_members(pool, members, before)
             changes = refs.batch(pool_id, members, before)
             known = [
                 refs.child(ObjectType.MEMBER, dm, pool.load_balancer_id, pool_id) for dm in members
@@ -118,9 +119,13 @@ class Intake:
             )
         return record
 
-    def _accept_members(self, pool: ChildRecord, members: list[Any]) -> None:
-        if pool.protocol in LVS_PROTOCOLS:
-            accept.members(pool.protocol, members, self._store.vips(pool.load_balancer_id))
+    def _accept_members(self, pool: ChildRecord, dms: list[Any], known: set[str]) -> None:
+        """:param known: ids of members that are there; their ports do not change"""
+        inventory = self._store.inventory(pool.load_balancer_id)
+        if inventory.load_balancer:
+            accept.members(pool.protocol, dms, inventory.load_balancer.vip_addresses())
+        members = [convert.member(dm, pool.id) for dm in dms]
+        self._preflight.members(inventory, [m for m in members if m.id not in known])
 
 
 def _job(

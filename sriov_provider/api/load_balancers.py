@@ -9,6 +9,7 @@ from sriov_provider.api import accept, convert, flavor_schema
 from sriov_provider.api.attributes import get, items
 from sriov_provider.api.refusal import unsupported
 from sriov_provider.records import LoadBalancerRecord
+from sriov_provider.tree import Member
 
 
 def accept_tree(dm: Any, default_topology: str) -> None:
@@ -27,6 +28,11 @@ def accept_tree(dm: Any, default_topology: str) -> None:
             "names no topology; this release builds SINGLE only.",
         )
     _accept_children(dm)
+
+
+def members(dm: Any) -> tuple[Member, ...]:
+    """All members a load balancer is created with."""
+    return tuple(convert.load_balancer(dm).members())
 
 
 def record(dm: Any, default_topology: str) -> LoadBalancerRecord:

@@ -8,18 +8,32 @@ import functools
 from oslo_config import cfg
 
 from sriov_provider import config
+from sriov_provider.api.cloud_reads import CloudReads
+from sriov_provider.api.preflight import Preflight
 from sriov_provider.api.refusal import failed
 from sriov_provider.api.store import DatabaseStore, Store
+from sriov_provider.cloud import Cloud
+from sriov_provider.compute.nova import NovaCompute
 from sriov_provider.db.engine import Sessions
+from sriov_provider.deadline import Deadline
+from sriov_provider.network.neutron import NeutronNetwork
 from sriov_provider.rpc.client import Client
 
 
 @dataclasses.dataclass(frozen=True)
 class Services:
-    """:ivar topology: of load balancers whose flavor names none"""
-
     store: Store
-    topology: str
+    reads: CloudReads
+    settings: config.Settings
+
+    @property
+    def topology(self) -> str:
+        """Of load balancers whose flavor names none."""
+        return self.settings.amphora.topology
+
+    def preflight(self) -> Preflight:
+        """For one request, whose time begins now."""
+        return Preflight(self.reads, self.settings.preflight, self.settings.amphora)
 
 
 def shared() -> Services:
@@ -42,4 +56,10 @@ def _made(config_files: tuple[str, ...]) -> Services:
     conf = config.parse(config_files)
     settings = config.settings(conf)
     sessions = Sessions(settings.database_connection)
-    return Services(DatabaseStore(sessions, Client(config_files).wake), settings.amphora.topology)
+    deadline = Deadline()
+    cloud = Cloud(conf, deadline)
+    return Services(
+        DatabaseStore(sessions, Client(config_files).wake),
+        CloudReads(NeutronNetwork(cloud), NovaCompute(cloud), deadline),
+        settings,
+    )

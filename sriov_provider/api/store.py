@@ -1,7 +1,7 @@
-"""What the driver needs of the outside world: the provider's own database, and a worker to wake.
+"""What the driver cannot do without: the provider's own database, and a worker to wake.
 
-Nothing else is asked, so that the API's answer waits neither for the cloud nor for Octavia's
-driver-agent, and works while both are down.
+Nothing else is needed, so that the API's answer waits neither for the cloud, beyond the short time
+of the preflight, nor for Octavia's driver-agent, and works while both are down.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from sriov_provider.db import children, inventory, jobs
 from sriov_provider.db.engine import Sessions
-from sriov_provider.records import ChildRecord, Job, LoadBalancerRecord, ObjectType
+from sriov_provider.records import ChildRecord, Inventory, Job, LoadBalancerRecord, ObjectType
 
 
 class Store(Protocol):
@@ -25,8 +25,8 @@ class Store(Protocol):
     def members(self, pool_id: str) -> tuple[ChildRecord, ...]:
         """The members of a pool."""
 
-    def vips(self, load_balancer_id: str) -> tuple[str, ...]:
-        """All VIP addresses of a load balancer."""
+    def inventory(self, load_balancer_id: str) -> Inventory:
+        """What is held for a load balancer."""
 
     def submit(
         self,
@@ -55,13 +55,8 @@ class DatabaseStore:
             lambda session: children.of_parent(session, pool_id, ObjectType.MEMBER)
         )
 
-    def vips(self, load_balancer_id: str) -> tuple[str, ...]:
-        record = self._sessions.read(
-            lambda session: inventory.read(session, load_balancer_id)
-        ).load_balancer
-        if record is None:
-            return ()
-        return (record.vip_address, *(v["address"] for v in record.additional_vips))
+    def inventory(self, load_balancer_id: str) -> Inventory:
+        return self._sessions.read(lambda session: inventory.read(session, load_balancer_id))
 
     def submit(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -233,10 +234,11 @@ def test_a_parent_nobody_knows(world: World, call: Callable[[SriovProviderDriver
     assert world.woken == []
 
 
-def test_a_database_that_is_down_is_a_driver_error(tmp_path: Any) -> None:
+def test_a_database_that_is_down_is_a_driver_error(world: World, tmp_path: Any) -> None:
     sessions = Sessions(f"sqlite:///{tmp_path}/missing/db.sqlite")
     store = DatabaseStore(sessions, lambda job_id: None)
-    driver = SriovProviderDriver(lambda: services.Services(store, "SINGLE"))
+    broken = dataclasses.replace(world.services, store=store)
+    driver = SriovProviderDriver(lambda: broken)
     with pytest.raises(exceptions.DriverError) as caught:
         driver.loadbalancer_create(load_balancer())
     assert "temporarily unavailable" in caught.value.user_fault_string

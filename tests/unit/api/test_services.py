@@ -8,6 +8,7 @@ from oslo_config import cfg
 
 from sriov_provider.api import services
 from sriov_provider.db import migrate
+from sriov_provider.records import Inventory
 
 
 def _running_with(path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,7 +41,7 @@ def test_they_reach_the_configured_database(octavia_conf: str) -> None:
     migrate.upgrade(octavia_conf)
     store = services.shared().store
     assert store.find("nothing") is None
-    assert store.vips("nothing") == ()
+    assert store.inventory("nothing") == Inventory(None)
 
 
 def test_settings_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

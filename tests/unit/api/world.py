@@ -6,23 +6,40 @@ from typing import Any
 
 from octavia_lib.api.drivers import data_models as dm
 
+from sriov_provider import config
 from sriov_provider.api import services
+from sriov_provider.api.cloud_reads import CloudReads
 from sriov_provider.api.driver import SriovProviderDriver
 from sriov_provider.api.store import DatabaseStore
 from sriov_provider.db import children, inventory, jobs, models
 from sriov_provider.db.engine import Sessions
+from sriov_provider.deadline import Deadline
 from sriov_provider.records import Job, LoadBalancerRecord
+from tests.fakes.cloud import FakeCloud
 
 
 class World:
-    """:ivar woken: the ids of the jobs a worker was told of"""
+    """:ivar woken: the ids of the jobs a worker was told of
+    :ivar cloud: what the preflight asks
+    """
 
-    def __init__(self, topology: str = "SINGLE") -> None:
+    def __init__(self, topology: str = "SINGLE", **preflight: Any) -> None:
+        """:param preflight: of :class:`config.Preflight`"""
         self.sessions = Sessions("sqlite://")
         models.Base.metadata.create_all(self.sessions.engine)
         self.woken: list[str] = []
-        store = DatabaseStore(self.sessions, self.wake)
-        self.driver = SriovProviderDriver(lambda: services.Services(store, topology))
+        self.cloud = FakeCloud()
+        amphora = config.Amphora(topology=topology)
+        self.services = services.Services(
+            DatabaseStore(self.sessions, self.wake),
+            CloudReads(self.cloud, self.cloud, Deadline()),
+            config.Settings(amphora=amphora, preflight=config.Preflight(**preflight)),
+        )
+
+    @property
+    def driver(self) -> SriovProviderDriver:
+        """A new one, as for every request."""
+        return SriovProviderDriver(lambda: self.services)
 
     def wake(self, job_id: str) -> None:
         # The row must be there before anybody is told.
