@@ -33,23 +33,23 @@ def section(page: str, title: str) -> str:
 
 
 def test_every_reason_code_is_explained_once() -> None:
-    rows = _ROW.findall(section("admin.rst", "Reason codes"))
+    rows = _ROW.findall(section("admin/reasons.rst", "Reason codes"))
     assert sorted(rows) == sorted(code.value for code in Code)
 
 
 def test_every_flavor_key_is_explained_once() -> None:
-    rows = _ROW.findall(section("admin.rst", "4. Flavor of the load balancer"))
+    rows = _ROW.findall(section("admin/flavor.rst", "Keys"))
     assert sorted(rows) == sorted(flavor_schema.FLAVOR["properties"])
 
 
 def test_every_availability_zone_key_is_named() -> None:
-    text = section("admin.rst", "4. Flavor of the load balancer")
+    text = section("admin/flavor.rst", "Keys")
     assert all(f"``{key}``" in text for key in flavor_schema.AVAILABILITY_ZONE["properties"])
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_every_command_is_explained(command: str) -> None:
-    assert f"``sriov-provider {command}" in section("admin.rst", "sriov-provider")
+    assert f"``sriov-provider {command}" in section("admin/commands.rst", "sriov-provider")
 
 
 def test_every_shared_option_is_named() -> None:
