@@ -17,10 +17,12 @@ from oslo_config import cfg
 
 from sriov_provider.deadline import Deadline
 
-COMPUTE, IMAGE, NETWORK = "compute", "image", "network"
+COMPUTE, IMAGE, NETWORK, PLACEMENT = "compute", "image", "network", "placement"
 
 # The last microversion of Nova that injects files and knows the soft anti-affinity policy.
 COMPUTE_MICROVERSION = "2.15"
+# The first that looks for resource providers by trait.
+PLACEMENT_MICROVERSION = "1.18"
 
 # Seconds; Nova's attach waits for the hypervisor, so it needs more than the usual minute.
 DEFAULT_TIMEOUT = 180.0
@@ -62,7 +64,7 @@ class Cloud:
         self._proxies: dict[str, Any] = {}
 
     def proxy(self, service: str) -> Any:
-        """openstacksdk's proxy of ``COMPUTE``, ``IMAGE`` or ``NETWORK``.
+        """openstacksdk's proxy of ``COMPUTE``, ``IMAGE``, ``NETWORK`` or ``PLACEMENT``.
 
         :raises keystoneauth1.exceptions.ClientException: no credentials, no endpoint, no answer
         :raises openstack.exceptions.SDKException: no usable version of the service
@@ -91,6 +93,8 @@ class Cloud:
     def _connect(self, service: str) -> Any:
         if service == NETWORK:
             where, http = _network_options(self._conf.neutron), self._session(_NEUTRON)
+        elif service == PLACEMENT:
+            where, http = _placement_options(self._conf.nova), self._session(_AUTH)
         else:
             section = self._conf[_SECTIONS[service]]
             where, http = _service_options(service, section), self._service_session(section)
@@ -185,8 +189,21 @@ def _service_options(service: str, section: Any) -> dict[str, Any]:
     }
     if service == COMPUTE:
         options["compute_default_microversion"] = COMPUTE_MICROVERSION
-    interface = (section.endpoint_type or "").replace("URL", "")
-    return _given(region_name=section.region_name, interface=interface, **options)
+    return _given(region_name=section.region_name, interface=_interface(section), **options)
+
+
+def _placement_options(nova: Any) -> dict[str, Any]:
+    """Stock Octavia has no section for Placement: it is looked up in the catalogue, where Nova's
+    region and interface are."""
+    return _given(
+        region_name=nova.region_name,
+        interface=_interface(nova),
+        placement_default_microversion=PLACEMENT_MICROVERSION,
+    )
+
+
+def _interface(section: Any) -> str:
+    return (section.endpoint_type or "").replace("URL", "")
 
 
 def _given(**options: Any) -> dict[str, Any]:

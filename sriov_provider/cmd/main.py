@@ -16,9 +16,11 @@ from cliff.commandmanager import CommandManager
 from oslo_config import cfg
 
 from sriov_provider import config
-from sriov_provider.cmd import database, explain, worker
+from sriov_provider.cmd import capacity, database, explain, worker
 
 COMMANDS = {
+    "capacity": capacity.Capacity,
+    "capacity failovers": capacity.Failovers,
     "db upgrade": database.Upgrade,
     "db downgrade": database.Downgrade,
     "db current": database.Current,
