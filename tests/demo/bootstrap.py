@@ -10,11 +10,14 @@ from openstack.config import loader
 
 from tests.demo.conf.common import DATA
 from tests.demo.settings import (
+    GUEST,
     MANAGEMENT_CIDR,
     MEMBERS_CIDR,
+    MEMBERS_CIDR6,
     PASSWORD,
     PRIVATE_CIDR,
     PUBLIC_CIDR,
+    PUBLIC_CIDR6,
     REGION,
     Settings,
     url,
@@ -70,10 +73,19 @@ def network(neutron: Any, name: str, cidr: str, vlan: int | None, **more: Any) -
             provider_segmentation_id=vlan,
         )
     made = neutron.create_network(name=name, **more)
-    neutron.create_subnet(
-        name=name, network_id=made.id, cidr=cidr, ip_version=4, is_dhcp_enabled=False
-    )
+    subnet(neutron, made, name, cidr)
     return made
+
+
+def subnet(neutron: Any, network: Any, name: str, cidr: str) -> None:
+    """A subnet without DHCP."""
+    neutron.create_subnet(
+        name=name,
+        network_id=network.id,
+        cidr=cidr,
+        ip_version=6 if ":" in cidr else 4,
+        is_dhcp_enabled=False,
+    )
 
 
 def content(cloud: Any, octavia_user: Any) -> None:
@@ -83,8 +95,10 @@ def content(cloud: Any, octavia_user: Any) -> None:
     """
     project = cloud.identity.find_project("service")
     management = network(cloud.network, "lb-mgmt-net", MANAGEMENT_CIDR, None, project_id=project.id)
-    network(cloud.network, "public", PUBLIC_CIDR, 101)
-    network(cloud.network, "members", MEMBERS_CIDR, 102)
+    public = network(cloud.network, "public", PUBLIC_CIDR, 101)
+    members = network(cloud.network, "members", MEMBERS_CIDR, 102)
+    subnet(cloud.network, public, "public-ipv6", PUBLIC_CIDR6)
+    subnet(cloud.network, members, "members-ipv6", MEMBERS_CIDR6)
     network(cloud.network, "private", PRIVATE_CIDR, None)
     group = octavia_user.network.create_security_group(name="lb-mgmt-sec-grp")
     for port in MANAGEMENT_PORTS:
@@ -98,6 +112,9 @@ def content(cloud: Any, octavia_user: Any) -> None:
     flavor = cloud.compute.create_flavor(name="amphora", ram=256, vcpus=1, disk=1, is_public=False)
     for name, tag in IMAGES:
         image(octavia_user, name, tag)
+    # what anybody may boot
+    cloud.compute.create_flavor(name=GUEST, ram=64, vcpus=1, disk=1)
+    image(cloud, GUEST, visibility="public")
     ids = {
         "management_network": management.id,
         "management_security_group": group.id,
@@ -107,12 +124,13 @@ def content(cloud: Any, octavia_user: Any) -> None:
     (DATA / "ids.json").write_text(json.dumps(ids))
 
 
-def image(octavia_user: Any, name: str, tag: str) -> None:
-    """An image in name only: the name tells the virt driver which agent it would bring."""
-    made = octavia_user.image.create_image(
-        name=name, disk_format="raw", container_format="bare", data=b"\0" * 1024
+def image(owner: Any, name: str, *tags: str, **more: Any) -> None:
+    """An image in name only: the name tells the virt driver what it would bring."""
+    made = owner.image.create_image(
+        name=name, disk_format="raw", container_format="bare", data=b"\0" * 1024, **more
     )
-    octavia_user.image.add_tag(made.id, tag)
+    for tag in tags:
+        owner.image.add_tag(made.id, tag)
 
 
 def flavors(cloud: Any, settings: Settings, compute_flavor: str) -> None:

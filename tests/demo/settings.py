@@ -31,7 +31,12 @@ MANAGEMENT_IP = "198.18.0.1"
 PUBLIC_CIDR = "198.18.16.0/20"
 MEMBERS_CIDR = "198.18.32.0/20"
 PRIVATE_CIDR = "198.18.48.0/20"
+# From 2001:2::/48, its counterpart for IPv6 (RFC 5180).
+PUBLIC_CIDR6 = "2001:2:0:10::/64"
+MEMBERS_CIDR6 = "2001:2:0:20::/64"
 LIVE = Path("/run/demo")
+# Image and compute flavor of servers that are no amphorae.
+GUEST = "webserver"
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from nova.virt import fake, node
 from oslo_log import log as logging
 from oslo_serialization import jsonutils
 
-from tests.demo.virt import hardware, links, server
+from tests.demo.settings import GUEST
+from tests.demo.virt import guest, hardware, links, server
 
 LOG = logging.getLogger(__name__)
 LOOK_SECONDS = 0.3
@@ -105,13 +106,17 @@ class NamespaceDriver(fake.FakeDriver):
             network_info, **kwargs,
         )  # fmt: skip
         uuid, name = instance.uuid, instance.name
+        guests = image_meta.name == GUEST
         for path in server.create(uuid, name, self._host, image_meta.name, injected_files or []):
             LOG.warning("configuration drive: %s is not used", path)
         for index, vif in enumerate(network_info or []):
             interface = server.plug(uuid, vif)
-            if index == 0:
+            # the agent of an amphora configures all others
+            if index == 0 or guests:
                 server.configure(uuid, interface, addresses(vif))
-        self.processes[uuid] = server.boot(uuid, name)
+        self.processes[uuid] = (
+            guest.boot(uuid, instance.user_data) if guests else server.boot(uuid, name)
+        )
 
     def destroy(
         self, context: Any, instance: Any, network_info: Any, *args: Any, **kw: Any

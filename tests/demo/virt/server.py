@@ -86,7 +86,9 @@ def plug(uuid: str, vif: Any) -> str:
 def configure(uuid: str, name: str, addresses: Sequence[str]) -> None:
     """What DHCP would do on the boot network."""
     for address in addresses:
-        links.run("ip", "-n", namespace(uuid), "addr", "add", address, "dev", name)
+        # an IPv6 address could not be used for a second otherwise
+        now = ("nodad",) if ":" in address else ()
+        links.run("ip", "-n", namespace(uuid), "addr", "add", address, "dev", name, *now)
     links.run("ip", "-n", namespace(uuid), "link", "set", name, "up")
 
 

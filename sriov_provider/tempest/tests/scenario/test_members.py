@@ -53,7 +53,7 @@ class SriovMembersTest(base.SriovScenarioTest):
     def remove_member(self, member_id: str) -> None:
         """Deletes a member and waits until the load balancer takes further changes."""
         self.member_client.cleanup_member(
-            member_id, lb_client=self.lb_client, lb_id=self.lb["id"], parent_id=self.pool_id
+            member_id, lb_client=self.lb_client, lb_id=self.lb["id"], pool_id=self.pool_id
         )
 
     @decorators.idempotent_id("5c25a4b9-f1ab-4d3c-93d8-a87efc6d8d65")
