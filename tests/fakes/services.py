@@ -42,11 +42,14 @@ class Request:
 
 @dataclasses.dataclass(frozen=True)
 class Reply:
-    """:ivar hang_up: close the connection without an answer"""
+    """:ivar hang_up: close the connection without an answer
+    :ivar delay: seconds until the answer
+    """
 
     body: Any = None
     status: int = 200
     hang_up: bool = False
+    delay: float = 0.0
 
 
 class Services:
@@ -63,6 +66,7 @@ class Services:
         self.region = region
         self._replies: dict[tuple[str, str], collections.deque[Reply]] = {}
         self._lock = threading.Lock()
+        self.closing = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         scheme = "http"
         if certificate:
@@ -88,6 +92,7 @@ class Services:
 
     def close(self) -> None:
         """Stop listening; for one that was never entered: nobody answers there."""
+        self.closing.set()
         self._server.server_close()
 
     def answer(self, method: str, path: str, body: Any = None, status: int = 200) -> None:
@@ -109,6 +114,10 @@ class Services:
         """Take the request, then close the connection: the caller gets no answer."""
         queue = self._replies.setdefault((method, path), collections.deque())
         queue.append(Reply(hang_up=True))
+
+    def hang(self, method: str, path: str, seconds: float = 30.0) -> None:
+        """Take the request from now on and do not answer for so long."""
+        self._replies[method, path] = collections.deque([Reply({}, 503, delay=seconds)])
 
     def calls(self, prefix: str = "", method: str = "") -> list[str]:
         """``METHOD /path`` of what arrived below a prefix, in order; without login and
@@ -204,6 +213,8 @@ def _handler(services: Services) -> type[BaseHTTPRequestHandler]:
 
         def _serve(self) -> None:
             reply = services.reply_to(self._request())
+            if reply.delay:
+                services.closing.wait(reply.delay)
             if reply.hang_up:
                 self.close_connection = True
                 return

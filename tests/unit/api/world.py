@@ -23,13 +23,15 @@ class World:
     :ivar cloud: what the preflight asks
     """
 
-    def __init__(self, topology: str = "SINGLE", **preflight: Any) -> None:
+    def __init__(
+        self, topology: str = "SINGLE", amphora_flavor: str = "", **preflight: Any
+    ) -> None:
         """:param preflight: of :class:`config.Preflight`"""
         self.sessions = Sessions("sqlite://")
         models.Base.metadata.create_all(self.sessions.engine)
         self.woken: list[str] = []
         self.cloud = FakeCloud()
-        amphora = config.Amphora(topology=topology)
+        amphora = config.Amphora(topology=topology, flavor=amphora_flavor)
         self.services = services.Services(
             DatabaseStore(self.sessions, self.wake),
             CloudReads(self.cloud, self.cloud, Deadline()),
