@@ -20,6 +20,9 @@ from sriov_provider.worker.plan_model import Plan
 
 T = TypeVar("T")
 
+# Seconds. What is quick is noticed quickly; what is slow is not asked about more often.
+_FIRST_PAUSE = 0.1
+
 
 @dataclasses.dataclass(frozen=True)
 class Services:
@@ -137,13 +140,15 @@ def wait_for(
     """Call ``look`` until it gives something.
 
     :param timeout: seconds before ``what`` is raised
-    :param interval: seconds between two looks
+    :param interval: seconds between two looks, once the first ones have been in vain
     """
     deadline = time.monotonic() + timeout
+    pause = min(_FIRST_PAUSE, interval)
     while True:
         result = look()
         if result is not None:
             return result
         if time.monotonic() >= deadline:
             raise what
-        time.sleep(interval)
+        time.sleep(pause)
+        pause = min(pause * 1.5, interval)

@@ -19,16 +19,20 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
+from unittest.mock import create_autospec
 
 import pytest
 
 from sriov_provider import config, tree
+from sriov_provider.api.cloud_reads import CloudReads
 from sriov_provider.api.driver import SriovProviderDriver
+from sriov_provider.api.preflight import Preflight
 from sriov_provider.api.services import Services as ApiServices
 from sriov_provider.api.store import DatabaseStore
 from sriov_provider.db import inventory as inventory_db
 from sriov_provider.db import jobs, outbox, reasons
 from sriov_provider.db.types import utcnow
+from sriov_provider.deadline import Deadline
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.records import AmphoraRecord, Inventory, Job, ReasonRecord
 from sriov_provider.status.outbox import Outbox
@@ -58,6 +62,14 @@ SETTINGS = config.Settings(
 )
 
 
+class Unchecked(ApiServices):
+    """An API that lets pass what only the worker finds out: requests that race each other, or a
+    cloud that does not answer in time."""
+
+    def preflight(self) -> Preflight:
+        return create_autospec(Preflight, instance=True)  # type: ignore[no-any-return]
+
+
 class World:
     """One cloud, one Octavia, one provider database, one worker after another."""
 
@@ -73,7 +85,8 @@ class World:
         self._numbers = itertools.count(1)
         self.balancers = 0
         store = DatabaseStore(self.sessions, lambda job_id: None)
-        self.driver = SriovProviderDriver(lambda: ApiServices(store, "SINGLE"))
+        reads = CloudReads(self.cloud, self.cloud, Deadline())
+        self.driver = SriovProviderDriver(lambda: Unchecked(store, reads, SETTINGS))
         self._outbox = Outbox(
             self.sessions, self.agent.update_loadbalancer_status, lambda *_: True, "worker", 0.0
         )

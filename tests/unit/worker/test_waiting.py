@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
+import pytest
+
+from sriov_provider.errors import ProviderError
+from sriov_provider.worker import run
 from tests.fakes import errors
+from tests.unit.worker.clock import Clock
 from tests.unit.worker.harness import World
 from tests.unit.worker.scenes import clean, working
 
@@ -14,8 +20,23 @@ def test_slow_boot_and_slow_delete(world: World) -> None:
     lb = world.create_load_balancer()
     world.run_all()
     assert world.agent.provisioning(lb) == "ACTIVE"
-    assert 5 <= world.clock.now < 10
+    assert 0.5 < world.clock.now < 5
+    calls = world.cloud.count("get_server")
+    assert calls >= 5
     clean(world, lb)
+    assert world.cloud.count("get_server") >= calls + 3
+
+
+def test_looks_become_rarer(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, looks = Clock(), []
+    monkeypatch.setattr(run, "time", clock)
+    with pytest.raises(ProviderError):
+        run.wait_for(lambda: looks.append(clock.now), 60.0, 1.0, errors.timeout())
+    pauses = [b - a for a, b in itertools.pairwise(looks)]
+    assert pauses[0] == pytest.approx(0.1)
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == pytest.approx(1.0)
+    assert 60 <= len(looks) <= 70
 
 
 def test_server_that_never_comes_up(world: World) -> None:
