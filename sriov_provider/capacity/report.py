@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+
 from sriov_provider.capacity import failovers, rows
 from sriov_provider.capacity.model import Gap, Inside, Need, Outside, Report, Verdict
 from sriov_provider.capacity.totals import Totals
@@ -49,11 +51,11 @@ def sentences(report: Report) -> tuple[str, ...]:
 
 def _about(gap: Gap, where: Mapping[str, list[str]]) -> Iterator[str]:
     """One sentence for all physical networks that lack the same on the same hosts."""
-    together: dict[tuple[str, ...], list[str]] = {}
+    alike: dict[tuple[str, ...], list[str]] = {}
     for physnet, hosts in where.items():
-        together.setdefault(tuple(hosts), []).append(physnet)
-    for hosts, physnets in together.items():
-        yield f"{gap.what} of {_names(physnets)} on {_names(hosts)}: {gap.why}"
+        alike.setdefault(tuple(hosts), []).append(physnet)
+    for places, physnets in alike.items():
+        yield f"{gap.what} of {_names(physnets)} on {_names(places)}: {gap.why}"
 
 
 def _names(names: Sequence[str]) -> str:
