@@ -43,7 +43,7 @@ class Request:
 @dataclasses.dataclass(frozen=True)
 class Reply:
     """:ivar hang_up: close the connection without an answer
-    :ivar delay: seconds until the answer
+    :ivar delay: seconds until then
     """
 
     body: Any = None
@@ -117,7 +117,8 @@ class Services:
 
     def hang(self, method: str, path: str, seconds: float = 30.0) -> None:
         """Take the request from now on and do not answer for so long."""
-        self._replies[method, path] = collections.deque([Reply({}, 503, delay=seconds)])
+        reply = Reply(hang_up=True, delay=seconds)
+        self._replies[method, path] = collections.deque([reply])
 
     def calls(self, prefix: str = "", method: str = "") -> list[str]:
         """``METHOD /path`` of what arrived below a prefix, in order; without login and
