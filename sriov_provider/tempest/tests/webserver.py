@@ -32,7 +32,11 @@ nohup python3 /tmp/webserver.py >/tmp/webserver.log 2>&1 </dev/null &
 """
 
 
+def script(name: str, port: int, template: str = DEFAULT) -> str:
+    """The script for one server."""
+    return template.replace("@NAME@", name).replace("@PORT@", str(port))
+
+
 def user_data(name: str, port: int, template: str = DEFAULT) -> str:
-    """What Nova wants as ``user_data``: the script for one server, in base64."""
-    script = template.replace("@NAME@", name).replace("@PORT@", str(port))
-    return base64.b64encode(script.encode()).decode()
+    """The same as Nova wants it: in base64."""
+    return base64.b64encode(script(name, port, template).encode()).decode()
