@@ -9,7 +9,6 @@ from cliff.command import Command
 from cliff.show import ShowOne
 
 from sriov_provider import config
-from sriov_provider.db import migrate
 
 
 class Upgrade(Command):  # type: ignore[misc]
@@ -21,7 +20,7 @@ class Upgrade(Command):  # type: ignore[misc]
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        migrate.upgrade(_url(self.app), parsed_args.revision)
+        _migrate().upgrade(_url(self.app), parsed_args.revision)
 
 
 class Downgrade(Command):  # type: ignore[misc]
@@ -33,14 +32,22 @@ class Downgrade(Command):  # type: ignore[misc]
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        migrate.downgrade(_url(self.app), parsed_args.revision)
+        _migrate().downgrade(_url(self.app), parsed_args.revision)
 
 
 class Current(ShowOne):  # type: ignore[misc]
     """Show the revision of the provider's tables and the newest one there is."""
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Any, Any]:
+        migrate = _migrate()
         return ("current", "newest"), (migrate.current(_url(self.app)), migrate.head())
+
+
+def _migrate() -> Any:
+    """Alembic, which the other commands do without: a worker would keep it in memory for ever."""
+    from sriov_provider.db import migrate
+
+    return migrate
 
 
 def _url(app: Any) -> str:

@@ -7,7 +7,7 @@ import dataclasses
 import datetime
 import enum
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from cliff.columns import FormattableColumn
@@ -15,7 +15,7 @@ from cliff.show import ShowOne
 from sqlalchemy.orm import Session
 
 from sriov_provider import config
-from sriov_provider.cmd import dry_run
+from sriov_provider.cmd import dry_run, words
 from sriov_provider.db import inventory, jobs, outbox, reasons
 from sriov_provider.db.engine import Sessions
 from sriov_provider.errors import Code, ProviderError
@@ -40,8 +40,22 @@ class State:
 class Rows(FormattableColumn[Any]):  # type: ignore[misc]
     """A list of dicts, for a person as a paragraph each."""
 
+    line: Callable[[Mapping[str, Any]], str] = staticmethod(words.line)
+
     def human_readable(self) -> str:
-        return "\n".join(_fold(_line(row)) for row in self._value)
+        return "\n".join(_fold(self.line(row)) for row in self._value)
+
+
+class Ports(Rows):
+    """Rows of ports."""
+
+    line = staticmethod(words.port)
+
+
+class Jobs(Rows):
+    """Rows of jobs."""
+
+    line = staticmethod(words.job)
 
 
 class Lines(FormattableColumn[Any]):  # type: ignore[misc]
@@ -114,9 +128,9 @@ def columns(load_balancer_id: str, state: State) -> dict[str, Any]:
         }
     return page | {
         "amphorae": _rows(state.inventory.amphorae),
-        "ports": _rows(state.inventory.ports),
+        "ports": _ports(state.inventory),
         "members": _rows(state.inventory.members),
-        "jobs": _rows(state.jobs),
+        "jobs": Jobs([_row(job) for job in state.jobs]),
         "reasons": _rows(state.reasons),
         "undelivered_statuses": state.undelivered,
     }
@@ -131,6 +145,12 @@ def _plan(conf: Any, sessions: Sessions, load_balancer_id: str, state: State) ->
 
 def _rows(records: Iterable[Any]) -> Rows:
     return Rows([_row(record) for record in records])
+
+
+def _ports(held: Inventory) -> Ports:
+    flavor = held.load_balancer.flavor if held.load_balancer else {}
+    filtered = [{"filtered_by": words.filtered_by(port, flavor)} for port in held.ports]
+    return Ports([_row(port) | who for port, who in zip(held.ports, filtered, strict=True)])
 
 
 def _row(record: Any) -> dict[str, Any]:
@@ -153,7 +173,3 @@ def _fold(line: str) -> str:
     return textwrap.fill(
         line, _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
     )
-
-
-def _line(row: Mapping[str, Any]) -> str:
-    return " ".join(f"{k}={v}" for k, v in row.items() if v not in (None, False, [], ""))
