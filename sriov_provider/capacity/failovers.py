@@ -30,7 +30,7 @@ def judge(
     """
     room = {(row.physnet, row.host): row for row in rows}
     return tuple(
-        _load_balancer(lb_id, amphorae, lb_id in inside.release_first, room, surveyed)
+        of_load_balancer(lb_id, amphorae, lb_id in inside.release_first, room, surveyed)
         for lb_id, amphorae in sorted(needs(inside, outside).items())
     )
 
@@ -88,7 +88,7 @@ def _fits(row: Row | None, count: int, own: int) -> bool | None:
     return row.free + own >= count
 
 
-def _load_balancer(
+def of_load_balancer(
     lb_id: str,
     amphorae: tuple[Need, ...],
     release_first: bool,
@@ -121,4 +121,5 @@ def _amphora(
 
 
 def _wants(need: Need) -> str:
-    return " and ".join(f"{n} VFs of {p}" for p, n in sorted(need.vfs.items(), key=str))
+    counts = sorted(need.vfs.items(), key=str)
+    return " and ".join(f"{n} {'VF' if n == 1 else 'VFs'} of {physnet}" for physnet, n in counts)
