@@ -1,7 +1,7 @@
 """Lays out a plan as one TaskFlow flow. No decisions: those are in the plan.
 
-(groups)
-build, each amphora in parallel:   ports to boot with -> server up + agent + deny all  |  base port
+start, in parallel:                security group  |  servers
+build, each amphora in parallel:   server up  |  base port, then agent + deny all  |  attach
 (an amphora that is replaced goes here)
 plug, each amphora in parallel:    VIP, then member networks in parallel
 serve:                             close rules -> configuration -> open rules
@@ -25,12 +25,12 @@ def build(run: Run) -> base_flow.Flow:
     if plan.remove_all:
         return _removal(run)
     flow = linear_flow.Flow(f"{plan.job.action.value}:{plan.job.id}")
-    flow.add(groups.EnsureSecurityGroup(run, plan.load_balancer_id))
     if plan.server_group_policy:
         flow.add(groups.EnsureServerGroup(run, plan.load_balancer_id))
     early = plan.release_when is ReleaseWhen.BEFORE_BUILD
     if early:
         flow.add(*_release_amphorae(run))
+    flow.add(_start(run))
     flow.add(_parallel("build", [_build(run, a) for a in plan.amphorae if a.boot]))
     if not early:
         flow.add(*_release_amphorae(run))
@@ -44,27 +44,43 @@ def _parallel(name: str, parts: list[base_flow.Flow]) -> base_flow.Flow:
     return unordered_flow.Flow(name).add(*parts)
 
 
+def _start(run: Run) -> base_flow.Flow:
+    """Servers boot while the group is made that ports need; those that are booted with ports wait
+    for it."""
+    servers_only = [_server(run, a) for a in run.plan.amphorae if a.boot and not a.boots_with]
+    group = groups.EnsureSecurityGroup(run, run.plan.load_balancer_id)
+    return unordered_flow.Flow("start").add(group, *servers_only)
+
+
+def _server(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:
+    return linear_flow.Flow(f"server:{amphora.record.id}").add(
+        servers.RecordAmphora(run, amphora), servers.EnsureServer(run, amphora)
+    )
+
+
 def _build(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:
-    """Ports the server is booted with are made before it, the others while it boots."""
+    """Ports the server is booted with are made before it, the others while it boots; the base port
+    is attached while the agent starts."""
     name = amphora.record.id
-    before = unordered_flow.Flow(f"ports:{name}")
-    while_booting = unordered_flow.Flow(f"boot:{name}").add(
-        linear_flow.Flow(f"server:{name}").add(
-            servers.WaitServer(run, amphora), amphorae.WaitAgent(run, amphora)
-        )
+    flow = linear_flow.Flow(f"build:{name}")
+    while_booting = unordered_flow.Flow(f"boot:{name}").add(servers.WaitServer(run, amphora))
+    if amphora.boots_with:
+        flow.add(servers.RecordAmphora(run, amphora), _ports_to_boot_with(run, amphora))
+        flow.add(servers.EnsureServer(run, amphora))
+    elif amphora.vip_port:
+        while_booting.add(ports.EnsureVipPort(run, amphora.vip_port))
+    ready = unordered_flow.Flow(f"ready:{name}").add(
+        amphorae.WaitAgent(run, amphora), ports.AttachVipPort(run, amphora)
     )
+    return flow.add(while_booting, ready)
+
+
+def _ports_to_boot_with(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:
+    flow = unordered_flow.Flow(f"ports:{amphora.record.id}")
     if amphora.vip_port:
-        together = before if amphora.vip_port.record.id in amphora.boots_with else while_booting
-        together.add(ports.EnsureVipPort(run, amphora.vip_port))
+        flow.add(ports.EnsureVipPort(run, amphora.vip_port))
     booted = [p for p in amphora.member_ports if p.record.id in amphora.boots_with]
-    before.add(*(members.EnsureMemberPort(run, amphora, p) for p in booted))
-    return linear_flow.Flow(f"build:{name}").add(
-        servers.RecordAmphora(run, amphora),
-        before,
-        servers.EnsureServer(run, amphora),
-        while_booting,
-        ports.AttachVipPort(run, amphora),
-    )
+    return flow.add(*(members.EnsureMemberPort(run, amphora, p) for p in booted))
 
 
 def _plug(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:

@@ -29,6 +29,7 @@ from sriov_provider.rpc import server
 from sriov_provider.status.agent_client import AgentClient
 from sriov_provider.status.outbox import Outbox
 from sriov_provider.worker import observe
+from sriov_provider.worker import footprint
 from sriov_provider.worker.leases import Leases
 from sriov_provider.worker.run import Services
 from sriov_provider.worker.runner import Runner

@@ -98,11 +98,6 @@ def _create_booted(world: World) -> tuple[str, str]:
     return lb, lb
 
 
-def _full_host(world: World) -> None:
-    """The scheduler prefers host-0, which has no VF."""
-    world.cloud.hosts["host-0"].free_vfs.clear()
-
-
 def _delete_all(world: World, lb: str, _: str) -> None:
     delete(world, lb)
 
@@ -114,7 +109,6 @@ def _nothing(*_: object) -> None:
 OPERATIONS = {
     "create": Operation(_nothing, _create, _nothing),
     "create booted": Operation(_nothing, _create_booted, _delete_all),
-    "create elsewhere": Operation(_full_host, _create, _delete_all),
     "member": Operation(_build, lambda w: _add_member(w, "sub-2"), _delete_child),
     "second subnet": Operation(_build, lambda w: _add_member(w, "sub-1b"), _delete_child),
     "vip network": Operation(_build, lambda w: _add_member(w, "vip-subnet-b"), _delete_child),

@@ -45,12 +45,8 @@ def comparable(world: World, lb: str, subject: str) -> Shape:
     return seen
 
 
-# Nearly three creates long; each of its parts is in another one, its end in test_crash.
-SHORT = [name for name in OPERATIONS if name != "create elsewhere"]
-
-
 @pytest.mark.parametrize("kind", PASSING)
-@pytest.mark.parametrize("name", SHORT)
+@pytest.mark.parametrize("name", OPERATIONS)
 def test_passing_failure_at_every_call(world: World, name: str, kind: str) -> None:
     calls, expected = undisturbed(world, name)
     operation, (when, error) = OPERATIONS[name], PASSING[kind]

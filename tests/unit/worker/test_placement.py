@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -102,6 +103,26 @@ def test_hosts_that_were_tried_outlive_the_worker(world: World) -> None:
     assert (job.attempt, job.placement, job.hosts_tried) == (2, 1, ("host-0",))
     assert world.agent.provisioning(lb) == "ACTIVE"
     assert leaked(world) == []
+
+
+def test_killed_at_any_call_while_it_looks_elsewhere(world: World) -> None:
+    world.cloud.hosts["host-0"].free_vfs.clear()
+    for index in itertools.count():
+        lb = world.create_load_balancer(**small(world))
+        world.calls.forget()
+        world.calls.kill_at(index, "before")
+        world.run_all()
+        if not world.sessions.dead:
+            break
+        world.restart()
+        world.run_all()
+        assert world.agent.provisioning(lb) == "ACTIVE", index
+        assert host_of(world, lb) == "host-1", index
+        assert leaked(world) == [], index
+        world.delete_load_balancer(lb)
+        world.run_all()
+        assert world.cloud.left_over() == (), index
+    assert index >= 20
 
 
 def test_booted_with_all_ports(world: World) -> None:
