@@ -1,37 +1,56 @@
-"""The stock agent's REST client (one of the modules that import octavia).
+"""The REST client of agents (one of the modules that import octavia: for its settings only).
 
-Octavia's client gives the session: client certificate, TLS floor, and the check that the server's
-certificate is made out to the amphora's id. Requests are sent on that session directly, because
-the client's own ``request`` throws away the reason of a failure and sleeps between its attempts.
+Each session carries our client certificate, has a TLS floor, and checks that the server's
+certificate is made out to the amphora's id. Octavia's own client does the same, but its ``request``
+throws away the reason of a failure and sleeps between its attempts, and its module brings the
+stock driver with Octavia's database layer into memory.
 """
 
 from __future__ import annotations
 
 import collections
+import ipaddress
 import ssl
 import threading
 from typing import Any
 
 import requests
 import tenacity
-from octavia.amphorae.drivers.haproxy import rest_api_driver
-from oslo_config import cfg
+from octavia.common.config import cfg  # registers what is read here
+from requests.adapters import HTTPAdapter
 from urllib3.util.ssl_match_hostname import CertificateError
 
 from sriov_provider.amphora.base import Endpoint
 from sriov_provider.amphora.reply import API_VERSION, Reply
 from sriov_provider.errors import Code, ProviderError
 
-# Sessions one thread keeps open.
-KEEP = 16
+# Sessions kept open; the least recently used is closed first.
+KEEP = 64
+
+
+class _Named(HTTPAdapter):
+    """Connections to one amphora, whatever its address."""
+
+    def __init__(self, amphora_id: str) -> None:
+        self._name = amphora_id
+        super().__init__()
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        floor = cfg.CONF.amphora_agent.agent_tls_protocol.replace(".", "_")
+        options |= {
+            "assert_hostname": self._name,
+            "ssl_minimum_version": getattr(ssl.TLSVersion, floor),
+        }
+        super().init_poolmanager(*arguments, **options)
 
 
 class Agents:
-    """Sessions to agents. Octavia's client keeps the name it checks in itself, so that each
-    thread has one client per endpoint."""
+    """Sessions to agents, one per endpoint; threads share them and their open connections."""
 
     def __init__(self) -> None:
-        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._sessions: collections.OrderedDict[Endpoint, requests.Session]
+        self._sessions = collections.OrderedDict()
 
     def request(
         self,
@@ -55,14 +74,14 @@ class Agents:
             whatever its status, is returned
         """
         settings = cfg.CONF.haproxy_amphora
-        client = self._client(endpoint)
         try:
             response = _patiently(attempts)(
-                client.session.request,
+                self._session(endpoint).request,
                 method,
-                client._base_url(endpoint.address, API_VERSION) + path,
+                f"https://{_host(endpoint.address)}:{settings.bind_port}/{API_VERSION}/{path}",
                 json=json,
                 data=data,
+                cert=settings.client_cert,
                 verify=settings.server_ca,
                 timeout=timeout
                 or (settings.rest_request_conn_timeout, settings.rest_request_read_timeout),
@@ -71,16 +90,25 @@ class Agents:
             raise _failure(endpoint, e) from e
         return Reply(response.status_code, _json(response), response.text)
 
-    def _client(self, endpoint: Endpoint) -> Any:
-        clients: collections.OrderedDict[Endpoint, Any]
-        clients = self._local.__dict__.setdefault("clients", collections.OrderedDict())
-        if endpoint not in clients:
-            clients[endpoint] = rest_api_driver.AmphoraAPIClient1_0()
-            clients[endpoint].ssl_adapter.uuid = endpoint.amphora_id
-        clients.move_to_end(endpoint)
-        while len(clients) > KEEP:
-            clients.popitem(last=False)[1].session.close()
-        return clients[endpoint]
+    def _session(self, endpoint: Endpoint) -> requests.Session:
+        with self._lock:
+            if endpoint not in self._sessions:
+                self._sessions[endpoint] = requests.Session()
+                self._sessions[endpoint].mount("https://", _Named(endpoint.amphora_id))
+            self._sessions.move_to_end(endpoint)
+            while len(self._sessions) > KEEP:
+                # A request under way keeps its connection, and closes it when it is done.
+                self._sessions.popitem(last=False)[1].close()
+            return self._sessions[endpoint]
+
+
+def _host(address: str) -> str:
+    """As a URL wants it; a link-local one needs the interface of the management network."""
+    ip = ipaddress.ip_address(address)
+    if ip.version == 4:
+        return address
+    scope = f"%{cfg.CONF.haproxy_amphora.lb_network_interface}" if ip.is_link_local else ""
+    return f"[{address}{scope}]"
 
 
 def _json(response: requests.Response) -> Any:

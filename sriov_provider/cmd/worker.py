@@ -8,11 +8,14 @@ import threading
 
 from cliff.command import Command
 
+from sriov_provider.worker import footprint
+
 
 class Worker(Command):  # type: ignore[misc]
     """Run a worker until SIGTERM or SIGINT; the jobs at hand are finished first."""
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
+        footprint.without_greendns()
         # Imports half of OpenStack: the other commands do without.
         from sriov_provider.worker import service
 

@@ -28,8 +28,7 @@ from sriov_provider.records import Job
 from sriov_provider.rpc import server
 from sriov_provider.status.agent_client import AgentClient
 from sriov_provider.status.outbox import Outbox
-from sriov_provider.worker import observe
-from sriov_provider.worker import footprint
+from sriov_provider.worker import footprint, observe
 from sriov_provider.worker.leases import Leases
 from sriov_provider.worker.run import Services
 from sriov_provider.worker.runner import Runner
@@ -203,6 +202,7 @@ def services(conf: Any, settings: config.Settings) -> Services:
 
 def run(config_files: tuple[str, ...], stop: Event) -> None:
     """Run a worker with these configuration files until ``stop`` is set."""
+    footprint.few_arenas()
     octavia_config.init(config_files)
     with observe.metrics(config.parse(config_files)):
         Worker(config.parse(config_files)).run(stop)
