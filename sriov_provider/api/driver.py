@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
-from octavia_lib.api.drivers import exceptions, provider_base
+from octavia_lib.api.drivers import data_models, exceptions, provider_base
 
 from sriov_provider.api import accept, flavor_schema, load_balancers, refs
 from sriov_provider.api.attributes import get
@@ -33,6 +33,7 @@ class SriovProviderDriver(provider_base.ProviderDriver):  # type: ignore[misc]
     def __init__(self, services: Callable[[], Services] = shared) -> None:
         super().__init__()
         self._services = services
+        self._flavor: Mapping[str, Any] = {}
 
     @cached_property
     def _preflight(self) -> Preflight:
@@ -53,14 +54,35 @@ class SriovProviderDriver(provider_base.ProviderDriver):  # type: ignore[misc]
     ) -> Any:
         """Left to Octavia on purpose: it then makes, owns and deletes the VIP port.
 
-        :raises NotImplementedError: octavia-lib's, always
+        Refused here is what can be without knowing listeners and pools, before there is a port.
+
+        :raises NotImplementedError: octavia-lib's, when nothing is refused
         """
+        topology = self._services().topology
+        balancer = data_models.LoadBalancer(
+            loadbalancer_id=loadbalancer_id,
+            project_id=project_id,
+            additional_vips=additional_vip_dicts,
+            flavor=self._flavor,
+            **{k: v for k, v in vip_dictionary.items() if k.startswith("vip_")},
+        )
+        load_balancers.accept_tree(balancer, topology)
+        self._preflight.vip(load_balancers.record(balancer, topology))
         raise exceptions.NotImplementedError(
             user_fault_string="The VIP port is made by Octavia.",
             operator_fault_string="The SR-IOV provider leaves the VIP port to Octavia.",
         )
 
     def loadbalancer_create(self, loadbalancer: Any) -> None:
+        try:
+            self._create(loadbalancer)
+        except (exceptions.UnsupportedOptionError, exceptions.DriverError):
+            self._services().vip_ports.release(
+                get(loadbalancer, "vip_port_id", ""), get(loadbalancer, "loadbalancer_id")
+            )
+            raise
+
+    def _create(self, loadbalancer: Any) -> None:
         topology = self._services().topology
         load_balancers.accept_tree(loadbalancer, topology)
         record = load_balancers.record(loadbalancer, topology)
@@ -161,6 +183,9 @@ class SriovProviderDriver(provider_base.ProviderDriver):  # type: ignore[misc]
     def validate_flavor(self, flavor_metadata: Mapping[str, Any]) -> None:
         flavor_schema.check_flavor(flavor_metadata)
         self._preflight.flavor(flavor_metadata)
+        # Octavia has every flavor judged once more before it asks for the VIP port, and does not
+        # repeat it there.
+        self._flavor = flavor_metadata
 
     def get_supported_availability_zone_metadata(self) -> dict[str, str]:
         return flavor_schema.descriptions(flavor_schema.AVAILABILITY_ZONE)

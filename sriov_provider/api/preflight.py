@@ -13,7 +13,7 @@ from typing import Any
 from sriov_provider import config, kinds, tree
 from sriov_provider.api import preflight_rules as rules
 from sriov_provider.api.cloud_reads import CloudReads
-from sriov_provider.api.preflight_rules import Attached
+from sriov_provider.api.preflight_rules import Attached, Need
 from sriov_provider.api.refusal import unsupported
 from sriov_provider.records import Inventory, LoadBalancerRecord
 
@@ -31,6 +31,7 @@ class Preflight:
         self._settings = settings
         self._amphora = amphora
         self._left = settings.timeout
+        self._checked = ""
 
     def flavor(self, values: Mapping[str, Any]) -> None:
         """What a flavor names has to be there."""
@@ -41,16 +42,23 @@ class Preflight:
                 found = self._reads.has_image(tag, self._amphora.image_owner)
                 rules.exists("amp_image_tag", tag, found, "amp_image_tag")
 
-    def load_balancer(self, record: LoadBalancerRecord, members: Iterable[tree.Member]) -> None:
-        """A new load balancer, with the members it is created with."""
+    def vip(self, record: LoadBalancerRecord) -> None:
+        """A new load balancer without its children; with an empty ``vip_port_id`` before Octavia
+        has made the VIP port, which takes addresses too."""
+        self._checked = record.id
         with self._bounded():
             named = record.flavor.get("compute_flavor")
             key = "compute_flavor" if named else ""
             self._compute_flavor(named or self._amphora.flavor, key)
             self._reaches(record.vnic_type, record.vip_network_id, "the VIP")
-            wanted = dict.fromkeys(rules.vip_subnets(record), "the VIP")
-            attached = rules.of_new(record)
-            self._members(record, members, attached, wanted)
+            self._room(rules.vip_needs(record), rules.vip_subnets(record))
+
+    def load_balancer(self, record: LoadBalancerRecord, members: Iterable[tree.Member]) -> None:
+        """A new load balancer, with the members it is created with."""
+        if self._checked != record.id:
+            self.vip(record)
+        with self._bounded():
+            self._members(record, members, rules.of_new(record))
 
     def members(self, inventory: Inventory, members: Iterable[tree.Member]) -> None:
         """New members of a load balancer that is there."""
@@ -58,7 +66,7 @@ class Preflight:
         if record is None:
             return
         with self._bounded():
-            self._members(record, members, rules.of_inventory(inventory, record), {})
+            self._members(record, members, rules.of_inventory(inventory, record))
 
     @contextlib.contextmanager
     def _bounded(self) -> Iterator[None]:
@@ -72,18 +80,14 @@ class Preflight:
             rules.exists(key, flavor, self._reads.has_flavor(flavor), "amp_flavor_id")
 
     def _reaches(self, kind: str, network_id: str, what: str) -> None:
-        if rules.needs_physical_network(kind, self._settings.allow_tunnel_networks):
+        if network_id and rules.needs_physical_network(kind, self._settings.allow_tunnel_networks):
             rules.reaches(kind, self._reads.network(network_id), what)
 
     def _members(
-        self,
-        record: LoadBalancerRecord,
-        members: Iterable[tree.Member],
-        attached: Attached,
-        wanted: dict[str, str],
+        self, record: LoadBalancerRecord, members: Iterable[tree.Member], attached: Attached
     ) -> None:
-        """:param wanted: subnet id -> what needs an address of it for each amphora"""
         there, networks = dict(attached.kinds), dict(attached.networks)
+        needs: dict[str, Need] = {}
         for member in members:
             subnet = member.subnet_id
             network = subnet and (networks.get(subnet) or self._reads.network_of(subnet))
@@ -92,8 +96,8 @@ class Preflight:
             networks[subnet] = network
             self._member(record, member, network, there)
             if subnet not in attached.subnets:
-                wanted.setdefault(subnet, f"member {member.address}")
-        self._room(record, wanted, networks)
+                needs.setdefault(subnet, rules.member_need(record, member.address))
+        self._room(needs, networks)
 
     def _member(
         self, record: LoadBalancerRecord, member: tree.Member, network: str, there: dict[str, str]
@@ -107,13 +111,14 @@ class Preflight:
             self._reaches(kind, network, f"member {member.address}")
             there[network] = kind
 
-    def _room(
-        self, record: LoadBalancerRecord, wanted: Mapping[str, str], networks: Mapping[str, str]
-    ) -> None:
-        if not wanted:
+    def _room(self, needs: Mapping[str, Need], networks: Mapping[str, str]) -> None:
+        """:param needs: by subnet id
+        :param networks: subnet id -> network id
+        """
+        if not needs:
             return
-        needed = rules.AMPHORAE[record.topology]
-        on = tuple(dict.fromkeys(networks[subnet] for subnet in wanted))
-        free = self._reads.free_addresses(on)
-        for subnet in rules.tight(free, wanted, needed):
-            rules.has_room(subnet, self._reads.free_in_pools(subnet), needed, wanted[subnet])
+        free = self._reads.free_addresses(tuple(dict.fromkeys(networks[s] for s in needs)))
+        # The quick answer may be too low, so what seems too little deserves a closer look.
+        for subnet, need in needs.items():
+            if free.get(subnet, need.count) < need.count:
+                rules.has_room(subnet, self._reads.free_in_pools(subnet), need)

@@ -6,7 +6,7 @@ Each rule raises octavia-lib's ``UnsupportedOptionError``. Unknown values (None)
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from sriov_provider import vnic
 from sriov_provider.api.refusal import unsupported
@@ -32,9 +32,21 @@ class Attached:
     networks: Mapping[str, str]
 
 
+@dataclasses.dataclass(frozen=True)
+class Need:
+    """Addresses a subnet must have free.
+
+    :ivar what: that needs them, for the sentence
+    """
+
+    count: int
+    what: str
+
+
 def of_new(record: LoadBalancerRecord) -> Attached:
-    """A load balancer that is about to be built; its base ports get their addresses first."""
-    return Attached({record.vip_network_id: record.vnic_type}, frozenset(), vip_subnets(record))
+    """A load balancer that is about to be built."""
+    vip = vip_subnets(record)
+    return Attached({record.vip_network_id: record.vnic_type}, frozenset(vip), vip)
 
 
 def of_inventory(inventory: Inventory, record: LoadBalancerRecord) -> Attached:
@@ -55,6 +67,28 @@ def vip_subnets(record: LoadBalancerRecord) -> dict[str, str]:
     further = (vip["subnet_id"] for vip in record.additional_vips)
     subnets = (record.vip_subnet_id, *further)
     return {subnet: record.vip_network_id for subnet in subnets if subnet}
+
+
+def vip_needs(record: LoadBalancerRecord) -> dict[str, Need]:
+    """By subnet id: an address of each for the base port of every amphora, and those of the VIP
+    port where Octavia has not made it yet. An address that the user chose may be outside the
+    allocation pools, so it is not counted."""
+    chosen = {record.vip_subnet_id: [record.vip_address]}
+    for vip in record.additional_vips:
+        chosen.setdefault(vip["subnet_id"], []).append(vip["address"])
+    made = bool(record.vip_port_id)
+    return {
+        subnet: Need(
+            AMPHORAE[record.topology] + (0 if made else chosen[subnet].count("")),
+            "the VIP with the load balancer's own ports",
+        )
+        for subnet in vip_subnets(record)
+    }
+
+
+def member_need(record: LoadBalancerRecord, address: str) -> Need:
+    """An address for the port of every amphora."""
+    return Need(AMPHORAE[record.topology], f"the load balancer's port for member {address}")
 
 
 def needs_physical_network(kind: str, tunnels: bool) -> bool:
@@ -83,13 +117,12 @@ def reaches(kind: str, network: Network | None, what: str) -> None:
     )
 
 
-def has_room(subnet_id: str, free: int | None, needed: int, what: str) -> None:
-    """A subnet needs an address for a port of each amphora."""
-    if free is None or free >= needed:
+def has_room(subnet_id: str, free: int | None, need: Need) -> None:
+    if free is None or free >= need.count:
         return
     raise unsupported(
-        f"Subnet {subnet_id} has {max(free, 0)} free IP addresses, but {what} needs {needed} more "
-        "for the load balancer's own ports. Free addresses of the subnet or choose another one."
+        f"Subnet {subnet_id} has {max(free, 0)} free IP addresses, but {need.what} needs "
+        f"{need.count} more. Free addresses of the subnet or choose another one."
     )
 
 
@@ -112,8 +145,3 @@ def exists(key: str, value: str, found: bool | None, setting: str) -> None:
         "whoever runs the cloud.",
         f"[controller_worker] {setting} is '{value}', which the cloud does not have.",
     )
-
-
-def tight(free: Mapping[str, int], subnets: Iterable[str], needed: int) -> tuple[str, ...]:
-    """Subnets that seem to lack addresses and deserve a closer look."""
-    return tuple(s for s in subnets if s in free and free[s] < needed)

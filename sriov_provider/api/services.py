@@ -12,6 +12,7 @@ from sriov_provider.api.cloud_reads import CloudReads
 from sriov_provider.api.preflight import Preflight
 from sriov_provider.api.refusal import failed
 from sriov_provider.api.store import DatabaseStore, Store
+from sriov_provider.api.vip_port import VipPorts
 from sriov_provider.cloud import Cloud
 from sriov_provider.compute.nova import NovaCompute
 from sriov_provider.db.engine import Sessions
@@ -24,6 +25,7 @@ from sriov_provider.rpc.client import Client
 class Services:
     store: Store
     reads: CloudReads
+    vip_ports: VipPorts
     settings: config.Settings
 
     @property
@@ -58,8 +60,10 @@ def _made(config_files: tuple[str, ...]) -> Services:
     sessions = Sessions(settings.database_connection)
     deadline = Deadline()
     cloud = Cloud(conf, deadline)
+    network = NeutronNetwork(cloud)
     return Services(
         DatabaseStore(sessions, Client(config_files).wake),
-        CloudReads(NeutronNetwork(cloud), NovaCompute(cloud), deadline),
+        CloudReads(network, NovaCompute(cloud), deadline),
+        VipPorts(network, deadline),
         settings,
     )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 from octavia_lib.api.drivers import data_models as dm
-from octavia_lib.api.drivers.exceptions import UnsupportedOptionError
+from octavia_lib.api.drivers.exceptions import NotImplementedError, UnsupportedOptionError
 
 from sriov_provider import cloud_errors
+from sriov_provider.api.driver import SriovProviderDriver
 from sriov_provider.db import inventory
 from sriov_provider.records import (
     Action,
@@ -176,8 +178,8 @@ def test_a_vip_subnet_that_is_full(cloud_world: World) -> None:
     fill(cloud_world, "subnet")
     user, _ = refusal(cloud_world.driver.loadbalancer_create, load_balancer())
     assert user == (
-        "Subnet subnet has 0 free IP addresses, but the VIP needs 1 more for the load balancer's "
-        "own ports. Free addresses of the subnet or choose another one."
+        "Subnet subnet has 0 free IP addresses, but the VIP with the load balancer's own ports "
+        "needs 1 more. Free addresses of the subnet or choose another one."
     )
     assert cloud_world.woken == []
 
@@ -302,14 +304,17 @@ def test_another_subnet_of_an_attached_network(served: World) -> None:
     served.driver.member_create(sriov("m2", "second", "198.51.100.10"))
     fill(served, "second")
     user, _ = refusal(served.driver.member_create, sriov("m3", "second", "198.51.100.11"))
-    assert user.startswith("Subnet second has 0 free IP addresses, but member 198.51.100.11 needs")
+    assert user.startswith(
+        "Subnet second has 0 free IP addresses, but the load balancer's port for member "
+        "198.51.100.11 needs 1 more."
+    )
 
 
 def test_a_member_subnet_that_is_full(served: World) -> None:
     served.cloud.add_subnet("other", "other-net", "203.0.113.0/30")
     fill(served, "other")
     user, _ = refusal(served.driver.member_create, normal("m2", "other"))
-    assert user.startswith("Subnet other has 0 free IP addresses, but member 198.51.100.8 needs 1")
+    assert user.startswith("Subnet other has 0 free IP addresses, but the load balancer's port")
 
 
 def test_a_full_subnet_of_an_attached_port_is_no_obstacle(served: World) -> None:
@@ -391,7 +396,7 @@ def test_a_fully_populated_load_balancer_in_few_reads(cloud_world: World) -> Non
         normal("m6", "subnet", "192.0.2.6"),
     ]
     cloud_world.driver.loadbalancer_create(load_balancer(flavor=FLAVOR, pools=[pool(*many)]))
-    assert cloud_world.cloud.counts() == {"network": 2, "subnet": 1, "free_addresses": 1}
+    assert cloud_world.cloud.counts() == {"network": 2, "subnet": 1, "free_addresses": 2}
 
 
 def test_an_sriov_member_on_the_network_of_a_normal_vip(cloud_world: World) -> None:
@@ -400,6 +405,112 @@ def test_an_sriov_member_on_the_network_of_a_normal_vip(cloud_world: World) -> N
     create = cloud_world.driver.loadbalancer_create
     user, _ = refusal(create, load_balancer(flavor=flavor, pools=pools))
     assert "attached with a port of type normal; the member asks for direct" in user
+
+
+# Before Octavia makes the VIP port
+
+
+VIP = {"vip_network_id": "network", "vip_subnet_id": "subnet", "vip_qos_policy_id": None}
+
+
+def announce(
+    world: World, vip: dict[str, Any], flavor: dict[str, Any] | None = None
+) -> SriovProviderDriver:
+    """A request up to the point where Octavia makes the VIP port, and nothing is refused."""
+    driver = world.driver
+    if flavor:
+        driver.validate_flavor(flavor)
+    with pytest.raises(NotImplementedError):
+        driver.create_vip_port("lb", "project", vip, [])
+    return driver
+
+
+def test_a_network_out_of_reach_is_refused_before_there_is_a_port(cloud_world: World) -> None:
+    tunnelled = {"vip_network_id": "tunnel", "vip_subnet_id": "tunnelled"}
+    driver = cloud_world.driver
+    driver.validate_flavor(FLAVOR)
+    user, _ = refusal(driver.create_vip_port, "lb", "project", tunnelled, [])
+    assert user.startswith("Network tunnel has no physical network")
+    announce(cloud_world, tunnelled)  # no flavor: no VF
+
+
+def test_the_vip_port_needs_an_address_too(cloud_world: World) -> None:
+    fill(cloud_world, "subnet", leave=1)
+    user, _ = refusal(cloud_world.driver.create_vip_port, "lb", "project", VIP, [])
+    assert "has 1 free IP addresses" in user
+    assert "needs 2 more" in user
+    announce(cloud_world, VIP | {"vip_port_id": "brought"})
+    announce(cloud_world, VIP | {"vip_address": "192.0.2.5"})
+
+
+def test_every_vip_of_a_subnet_needs_an_address(cloud_world: World) -> None:
+    cloud_world.cloud.add_subnet("more", "network", "192.0.2.8/29")
+    fill(cloud_world, "more", leave=2)
+    further = {"network_id": "network", "subnet_id": "more"}
+    create = cloud_world.driver.create_vip_port
+    assert "Subnet more has 2" in refusal(create, "lb", "project", VIP, [further, further])[0]
+    chosen = further | {"ip_address": "192.0.2.9"}
+    with pytest.raises(NotImplementedError):
+        cloud_world.driver.create_vip_port("lb", "project", VIP, [further, chosen])
+
+
+def test_a_vip_is_checked_once_per_request(cloud_world: World) -> None:
+    driver = announce(cloud_world, VIP, FLAVOR)
+    driver.loadbalancer_create(load_balancer(flavor=FLAVOR))
+    assert cloud_world.cloud.counts() == {"network": 1, "free_addresses": 1}
+
+
+def test_topology_and_compute_flavor_are_refused_before_there_is_a_port() -> None:
+    world = World(topology="ACTIVE_STANDBY")
+    user, _ = refusal(world.driver.create_vip_port, "lb", "project", VIP, [])
+    assert "default topology is ACTIVE_STANDBY" in user
+    world = World(amphora_flavor="huge")
+    user, _ = refusal(world.driver.create_vip_port, "lb", "project", VIP, [])
+    assert "without a flavor that names a compute_flavor" in user
+
+
+def octavias_port(world: World, name: str = "octavia-lb-lb", device: str = "lb-lb") -> None:
+    made = world.cloud.add_port("vip-port", "subnet")
+    world.cloud.port_rows["vip-port"] = dataclasses.replace(made, name=name, device_id=device)
+
+
+MIXED = [sriov("m1", "members"), normal("m2", "members")]
+
+
+def test_a_refused_create_leaves_no_vip_port(cloud_world: World) -> None:
+    octavias_port(cloud_world)
+    create = cloud_world.driver.loadbalancer_create
+    refusal(create, load_balancer(flavor=FLAVOR, pools=[pool(*MIXED)]))
+    assert cloud_world.cloud.port_rows == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "device"), [("mine", "lb-lb"), ("octavia-lb-lb", ""), ("octavia-lb-lb2", "lb-lb2")]
+)
+def test_a_port_of_somebody_else_stays(cloud_world: World, name: str, device: str) -> None:
+    octavias_port(cloud_world, name, device)
+    create = cloud_world.driver.loadbalancer_create
+    refusal(create, load_balancer(flavor=FLAVOR, pools=[pool(*MIXED)]))
+    assert list(cloud_world.cloud.port_rows) == ["vip-port"]
+
+
+def test_an_accepted_create_keeps_its_port(cloud_world: World) -> None:
+    octavias_port(cloud_world)
+    cloud_world.driver.loadbalancer_create(load_balancer())
+    assert list(cloud_world.cloud.port_rows) == ["vip-port"]
+
+
+@unknown
+@pytest.mark.parametrize("verb", ["port", "delete_port"])
+def test_the_refusal_is_seen_though_the_port_stays(
+    cloud_world: World, verb: str, error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    octavias_port(cloud_world)
+    cloud_world.cloud.fail(verb, error)
+    create = cloud_world.driver.loadbalancer_create
+    user, _ = refusal(create, load_balancer(flavor=FLAVOR, pools=[pool(*MIXED)]))
+    assert "same type" in user
+    assert "VIP port vip-port of the refused load balancer lb may be left over" in caplog.text
 
 
 def test_switched_off_only_our_own_tables_are_asked() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -71,12 +72,23 @@ def test_a_network_nobody_knows() -> None:
 
 @pytest.mark.parametrize(("free", "needed"), [(None, 9), (2, 2), (3, 2)])
 def test_room_enough(free: int | None, needed: int) -> None:
-    rules.has_room("sub", free, needed, "the VIP")
+    rules.has_room("sub", free, rules.Need(needed, "the VIP"))
 
 
 def test_a_number_below_zero_is_not_shown() -> None:
     with pytest.raises(UnsupportedOptionError, match=r"has 0 free IP addresses.*needs 2 more"):
-        rules.has_room("sub", -3, 2, "the VIP")
+        rules.has_room("sub", -3, rules.Need(2, "the VIP"))
+
+
+@pytest.mark.parametrize(("topology", "amphorae"), [("SINGLE", 1), ("ACTIVE_STANDBY", 2)])
+def test_every_amphora_needs_addresses(topology: str, amphorae: int) -> None:
+    record = dataclasses.replace(LB, topology=topology)
+    assert rules.member_need(record, "192.0.2.7").count == amphorae
+    counts = {subnet: need.count for subnet, need in rules.vip_needs(record).items()}
+    assert counts == {"vip-sub": amphorae, "vip-sub6": amphorae}
+    unmade = dataclasses.replace(record, vip_port_id="", vip_address="")
+    counts = {subnet: need.count for subnet, need in rules.vip_needs(unmade).items()}
+    assert counts == {"vip-sub": amphorae + 1, "vip-sub6": amphorae}
 
 
 @pytest.mark.parametrize("found", [True, None])
@@ -84,15 +96,11 @@ def test_what_may_exist(found: bool | None) -> None:
     rules.exists("compute_flavor", "7", found, "amp_flavor_id")
 
 
-def test_which_subnets_deserve_a_closer_look() -> None:
-    assert rules.tight({"a": 0, "b": 2, "c": 1}, ["a", "b", "c", "unknown"], 2) == ("a", "c")
-
-
 def test_a_new_load_balancer_has_its_vip_network_only() -> None:
     found = rules.of_new(LB)
     assert found.kinds == {"vip-net": "direct"}
     assert found.networks == {"vip-sub": "vip-net", "vip-sub6": "vip-net"}
-    assert found.subnets == frozenset()
+    assert found.subnets == {"vip-sub", "vip-sub6"}
 
 
 def test_an_inventory_tells_kinds_subnets_and_networks() -> None:

@@ -11,6 +11,7 @@ from sriov_provider.api import services
 from sriov_provider.api.cloud_reads import CloudReads
 from sriov_provider.api.driver import SriovProviderDriver
 from sriov_provider.api.store import DatabaseStore
+from sriov_provider.api.vip_port import VipPorts
 from sriov_provider.db import children, inventory, jobs, models
 from sriov_provider.db.engine import Sessions
 from sriov_provider.deadline import Deadline
@@ -32,9 +33,11 @@ class World:
         self.woken: list[str] = []
         self.cloud = FakeCloud()
         amphora = config.Amphora(topology=topology, flavor=amphora_flavor)
+        deadline = Deadline()
         self.services = services.Services(
             DatabaseStore(self.sessions, self.wake),
-            CloudReads(self.cloud, self.cloud, Deadline()),
+            CloudReads(self.cloud, self.cloud, deadline),
+            VipPorts(self.cloud, deadline),
             config.Settings(amphora=amphora, preflight=config.Preflight(**preflight)),
         )
 
