@@ -6,6 +6,7 @@ A request is never refused for what is unknown: the worker finds out, and says w
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -16,6 +17,8 @@ from sriov_provider.api.cloud_reads import CloudReads
 from sriov_provider.api.preflight_rules import Attached, Need
 from sriov_provider.api.refusal import unsupported
 from sriov_provider.records import Inventory, LoadBalancerRecord
+
+LOG = logging.getLogger(__name__)
 
 
 class Preflight:
@@ -71,9 +74,13 @@ class Preflight:
     @contextlib.contextmanager
     def _bounded(self) -> Iterator[None]:
         started = time.monotonic()
-        with self._reads.within(self._left):
-            yield
-        self._left -= time.monotonic() - started
+        try:
+            with self._reads.within(self._left):
+                yield
+        finally:
+            spent = time.monotonic() - started
+            self._left -= spent
+            LOG.debug("Spent %.3f s on what can be told before the request is accepted", spent)
 
     def _compute_flavor(self, flavor: str | None, key: str) -> None:
         if flavor:

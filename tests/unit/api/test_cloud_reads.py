@@ -70,7 +70,7 @@ def test_a_refusal_takes_one_read(services: Services, tmp_path: pathlib.Path) ->
     assert services.calls() == ["GET /compute/v2.1/flavors/7", f"GET {NET}/networks/net"]
 
 
-HANGING = (NET, f"{NET}/networks/net", "/compute/v2.1", "/identity")
+HANGING = (f"{NET}/networks/net", "/compute/v2.1", "/identity")
 
 
 @pytest.mark.parametrize("path", HANGING)
