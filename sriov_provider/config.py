@@ -67,6 +67,7 @@ OPTS = (
     cfg.ListOpt(
         "vf_totals",
         default=[],
+        sample_default=["physnet1:16", "compute2/physnet1:8"],
         item_type=cfg.types.String(regex=r"^([^/:]+/)?[^/:]+:(\d+|[A-Z][A-Z0-9_]*)$"),
         help="How many VFs hosts have for amphorae and everybody else, since no service of the "
         "cloud tells: PHYSNET:NUMBER for every host, HOST/PHYSNET:NUMBER for one. PHYSNET is "
@@ -77,6 +78,7 @@ OPTS = (
     cfg.StrOpt(
         "metrics_address",
         default="",
+        sample_default="127.0.0.1:9110",
         help="ADDRESS:PORT on which a worker serves metrics for Prometheus; empty for none. "
         "Whoever reaches it can read them.",
     ),
