@@ -3,6 +3,9 @@
 ``[service_auth]`` holds the credentials. ``[neutron]`` may have its own, else it uses those;
 ``[nova]`` and ``[glance]`` say where the services are. Stock Octavia's deprecated ``[neutron]``
 options are understood too.
+
+Connections are keystoneauth's: those that openstacksdk would make, without its classes for every
+object of every service, of which a worker would use none and keep all in memory.
 """
 
 from __future__ import annotations
@@ -10,9 +13,8 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-import openstack.connection
+from keystoneauth1 import adapter, loading, session
 from keystoneauth1 import exceptions as ks_exceptions
-from keystoneauth1 import loading, session
 from oslo_config import cfg
 
 from sriov_provider.deadline import Deadline
@@ -63,11 +65,12 @@ class Cloud:
         self._auths: dict[str, Any] = {}
         self._proxies: dict[str, Any] = {}
 
-    def proxy(self, service: str) -> Any:
-        """openstacksdk's proxy of ``COMPUTE``, ``IMAGE``, ``NETWORK`` or ``PLACEMENT``.
+    def proxy(self, service: str) -> adapter.Adapter:
+        """Sends requests to ``COMPUTE``, ``IMAGE``, ``NETWORK`` or ``PLACEMENT``, whose paths are
+        relative to the version of the service that we speak.
 
-        :raises keystoneauth1.exceptions.ClientException: no credentials, no endpoint, no answer
-        :raises openstack.exceptions.SDKException: no usable version of the service
+        :raises keystoneauth1.exceptions.ClientException: no credentials, no endpoint, no answer,
+            no usable version of the service
         """
         with self._lock:
             if service not in self._proxies:
@@ -90,7 +93,7 @@ class Cloud:
         conf.set_default("auth_type", conf[_AUTH].auth_type, _NEUTRON)
         self._registered = True
 
-    def _connect(self, service: str) -> Any:
+    def _connect(self, service: str) -> adapter.Adapter:
         if service == NETWORK:
             where, http = _network_options(self._conf.neutron), self._session(_NEUTRON)
         elif service == PLACEMENT:
@@ -98,8 +101,9 @@ class Cloud:
         else:
             section = self._conf[_SECTIONS[service]]
             where, http = _service_options(service, section), self._service_session(section)
-        connection = openstack.connection.Connection(session=http, strict_proxies=True, **where)
-        return getattr(connection, service)
+        made = adapter.Adapter(http, service_type=service, raise_exc=False, **where)
+        made.endpoint_override = _network_url(made) if service == NETWORK else _url(made)
+        return made
 
     def _session(self, group: str) -> session.Session:
         """A session with the TLS settings of this section and its timeout."""
@@ -169,27 +173,48 @@ def _client_certificate(options: Any) -> str | tuple[str, str] | None:
     return options.certfile or None
 
 
+def _url(service: adapter.Adapter) -> str:
+    """Where the wanted version of a service is, as the service itself tells."""
+    found = service.get_endpoint_data()
+    if found is None or not found.url:
+        raise ks_exceptions.EndpointNotFound(f"no usable endpoint of {service.service_type}")
+    if found.api_version is None:
+        # keystoneauth makes do with the root of a service that does not tell, for ever.
+        raise ks_exceptions.DiscoveryFailure(f"{found.url} does not tell its versions")
+    return str(found.url)
+
+
+def _network_url(neutron: adapter.Adapter) -> str:
+    """Neutron's only version. It is not asked: old releases want a login before they tell."""
+    root = neutron.endpoint_override or neutron.get_endpoint()
+    if not root:
+        raise ks_exceptions.EndpointNotFound("no usable endpoint of network")
+    root = root.rstrip("/")
+    return root if root.endswith("/v2.0") else f"{root}/v2.0"
+
+
 def _network_options(neutron: Any) -> dict[str, Any]:
-    """Keyword arguments of a Connection, from ``[neutron]``."""
+    """Keyword arguments of an adapter, from ``[neutron]``."""
     return _given(
         region_name=neutron.region_name,
         interface=neutron.valid_interfaces,
-        network_service_name=neutron.service_name,
-        network_endpoint_override=neutron.endpoint_override,
-        network_connect_retries=neutron.connect_retries,
+        service_name=neutron.service_name,
+        endpoint_override=neutron.endpoint_override,
+        connect_retries=neutron.connect_retries,
     )
 
 
 def _service_options(service: str, section: Any) -> dict[str, Any]:
-    """Keyword arguments of a Connection, from ``[nova]`` or ``[glance]``."""
-    options = {
-        f"{service}_service_name": section.service_name,
-        f"{service}_endpoint_override": section.endpoint,
-        f"{service}_api_version": "2",
-    }
-    if service == COMPUTE:
-        options["compute_default_microversion"] = COMPUTE_MICROVERSION
-    return _given(region_name=section.region_name, interface=_interface(section), **options)
+    """Keyword arguments of an adapter, from ``[nova]`` or ``[glance]``."""
+    return _given(
+        region_name=section.region_name,
+        interface=_interface(section),
+        service_name=section.service_name,
+        endpoint_override=section.endpoint,
+        min_version="2",
+        max_version="2.latest",
+        default_microversion=COMPUTE_MICROVERSION if service == COMPUTE else None,
+    )
 
 
 def _placement_options(nova: Any) -> dict[str, Any]:
@@ -198,7 +223,9 @@ def _placement_options(nova: Any) -> dict[str, Any]:
     return _given(
         region_name=nova.region_name,
         interface=_interface(nova),
-        placement_default_microversion=PLACEMENT_MICROVERSION,
+        min_version="1",
+        max_version="1.latest",
+        default_microversion=PLACEMENT_MICROVERSION,
     )
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from keystoneauth1 import exceptions as ks_exceptions
-from openstack import exceptions as sdk_exceptions
 from oslo_config import cfg
 
 from sriov_provider import cloud_errors
@@ -15,11 +14,10 @@ from sriov_provider.cloud import Cloud
 from sriov_provider.cloud_errors import Refusal
 from sriov_provider.errors import Code, ProviderError
 
-# A service that is down looks to the SDK like one without a usable version.
+# A service that is down looks like one without a usable version.
 _NO_ANSWER = (
     ks_exceptions.ConnectionError,
     ks_exceptions.DiscoveryFailure,
-    sdk_exceptions.SDKException,
 )
 _MISCONFIGURED = (
     ks_exceptions.AuthPluginException,

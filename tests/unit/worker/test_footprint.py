@@ -9,7 +9,7 @@ import sys
 import pytest
 
 # Each of them is several MiB, and for nothing that a worker does.
-NEEDLESS = ("alembic", "dns", "octavia.db.repositories", "pyroute2")
+NEEDLESS = ("alembic", "dns", "octavia.db.repositories", "openstack", "pyroute2")
 LOAD = """
 import sys
 from sriov_provider.cmd import main
