@@ -16,6 +16,7 @@ import subprocess
 import sys
 
 from tests.demo import __main__ as demo
+from tests.demo import usage
 from tests.demo.settings import ROOT, from_environment
 from tests.demo.world import World
 
@@ -52,7 +53,9 @@ def main(arguments: list[str]) -> int:
             command = world.enter(sys.executable, "-m", "tests.bench.calls.inside", *arguments)
             return subprocess.call(command, env=env)
         finally:
-            if not was_up and not options.keep:
+            if options.keep:
+                print(usage.write(settings))
+            elif not was_up:
                 demo.down(world)
 
 

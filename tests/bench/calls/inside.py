@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import socket
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tests.bench.calls import __main__ as outside
@@ -49,12 +50,13 @@ class Result:
 
 
 class Bench:
-    """Both providers on one cloud, one after the other."""
+    """Both providers on one cloud, in turns, so that what else the machine does meets both."""
 
     def __init__(self, settings: Settings, options: Any) -> None:
         self._settings, self._options = settings, options
         self._exchange = processes.Exchange(settings, options.agents)
         self._report = Report()
+        self._names = [options.only] if options.only else list(PROVIDERS)
 
     def run(self) -> dict[str, Result]:
         """By provider."""
@@ -64,29 +66,33 @@ class Bench:
             self._exchange.prepare()
             # not by connecting: a process of the driver-agent would spin on a client that leaves
             wait_for("the driver-agent", processes.SOCKET.exists, seconds=60)
-        names = [self._options.only] if self._options.only else list(PROVIDERS)
-        return {name: self._provider(name) for name in names}
-
-    def _provider(self, name: str) -> Result:
-        provider = PROVIDERS[name]
-        getattr(self._exchange, provider.title)()
-        rpc_gate.wait(provider.topic)
-        admin = bootstrap.connect(self._settings)
-        life = (
-            Api(admin),
-            Logs(self._settings.log),
-            flavor(admin, name, provider.image),
-            {net: admin.network.find_subnet(net).id for net in ("public", "members")},
-        )
-        found: list[Measured] = []
+            self._exchange.workers()
+            for name in self._names:
+                rpc_gate.wait(PROVIDERS[name].topic)
+        lives = self._lives()
+        found: dict[str, list[Measured]] = {name: [] for name in self._names}
         for run in range(self._options.runs + 1):
-            with self._report.step(f"{provider.title}: life {run or 'that does not count'}"):
-                steps = self._told(Life(*life).steps())
-            found += steps if run else []
+            for name in self._names:
+                with self._report.step(f"{name}: life {run or 'that does not count'}"):
+                    steps = self._told(lives[name]().steps())
+                found[name] += steps if run else []
+        return {name: self._result(name, lives[name], found[name]) for name in self._names}
+
+    def _lives(self) -> dict[str, Callable[[], Life]]:
+        """A new load balancer's, by provider."""
+        admin = bootstrap.connect(self._settings)
+        subnets = {net: admin.network.find_subnet(net).id for net in ("public", "members")}
+        api, logs = Api(admin), Logs(self._settings.log)
+        flavors = {name: flavor(admin, name, PROVIDERS[name].image) for name in self._names}
+        return {
+            name: functools.partial(Life, api, logs, flavors[name], subnets) for name in self._names
+        }
+
+    def _result(self, name: str, life: Callable[[], Life], found: list[Measured]) -> Result:
         if self._options.operations:
-            with self._report.step(f"{provider.title}: {self._options.operations} operations"):
-                list(Life(*life).churn(self._options.operations))
-        return Result(table.rows(found), processes.memory(*provider.words))
+            with self._report.step(f"{name}: {self._options.operations} operations"):
+                list(life().churn(self._options.operations))
+        return Result(table.rows(found), processes.memory(*PROVIDERS[name].words))
 
     def _told(self, steps: Iterable[Measured]) -> list[Measured]:
         found = []

@@ -86,24 +86,17 @@ class Exchange:
             command = [module if part in _COMPUTE else part for part in line if part]
             self._processes.start(f"bench-{Path(command[-1]).stem}", *command, **env)
 
-    def stock(self) -> None:
-        """The stock worker, in place of ours."""
-        end(*OURS)
-        module = (self._settings.bin / "python", "-m", "tests.bench.calls.stock_worker")
-        self._processes.start("bench-stock-worker", *module, *self._files(), PYTHONPATH=str(ROOT))
-
-    def ours(self) -> None:
-        """Our worker, in place of the stock one."""
-        end(*STOCK)
-        bin_, file = self._settings.bin, self._octavia
+    def workers(self) -> None:
+        """One worker of each provider; each is idle while the other works."""
+        python, file = self._settings.bin / "python", self._octavia
+        stock = (python, "-m", "tests.bench.calls.stock_worker", *self._files())
+        ours: tuple[str | Path, ...] = (python, "-m", "tests.bench.calls.our_worker", file)
         if self._agents:
-            command: tuple[str | Path, ...] = (
-                bin_ / "sriov-provider", "--log-file", self._settings.log / "bench-worker-app.log",
-                "--config-file", file, "worker",
-            )  # fmt: skip
-        else:
-            command = (bin_ / "python", "-m", "tests.bench.calls.our_worker", file)
-        self._processes.start("bench-our-worker", *command, PYTHONPATH=str(ROOT))
+            log = self._settings.log / "bench-our-worker-app.log"
+            command = self._settings.bin / "sriov-provider"
+            ours = (command, "--log-file", log, "--config-file", file, "worker")
+        for name, line in (("stock", stock), ("our", ours)):
+            self._processes.start(f"bench-{name}-worker", *line, PYTHONPATH=str(ROOT))
 
     def _files(self) -> tuple[str | Path, ...]:
         return "--config-file", self._octavia, "--config-file", self._extra
