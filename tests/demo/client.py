@@ -28,8 +28,20 @@ class Client:
 
     def type(self, command: str) -> str:
         """Runs one command line; its output. Raises when the command fails."""
+        done = self._run(command)
+        expect(not done.returncode, f"`{command}` failed:\n{done.stderr or done.stdout}")
+        return done.stdout
+
+    def refused(self, command: str) -> str:
+        """Runs one command line that must fail; what it says."""
+        done = self._run(command)
+        expect(done.returncode != 0, f"`{command}` was not refused:\n{done.stdout}")
+        self.report.seen(done.stderr.strip())
+        return done.stderr
+
+    def _run(self, command: str) -> subprocess.CompletedProcess[str]:
         self.report.say(f"$ {command}")
-        done = subprocess.run(
+        return subprocess.run(
             shlex.split(command),
             capture_output=True,
             text=True,
@@ -37,8 +49,6 @@ class Client:
             stdin=subprocess.DEVNULL,
             check=False,
         )
-        expect(not done.returncode, f"`{command}` failed:\n{done.stderr or done.stdout}")
-        return done.stdout
 
     def balancer(self, name: str) -> Any:
         """A load balancer as it is now; None when there is none."""
