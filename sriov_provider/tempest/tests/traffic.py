@@ -16,7 +16,7 @@ from tempest.lib import exceptions
 CONF = config.CONF
 LOG = logging.getLogger(__name__)
 # A client that is let in has its answer in a moment; one that is not must not hold the run up.
-DROPPED_AFTER = 3
+DROPPED_AFTER = 2
 NOT_YET = (
     exceptions.InvalidHttpSuccessCode,
     exceptions.TimeoutException,
