@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tests.demo.report import DemoFailure
@@ -32,8 +34,40 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
     return env
 
 
-# The pid of each service, for whoever wants to stop it for a while.
-PIDS = LIVE / "pids"
+# How each service was started and its pid, for whoever wants to stop it for a while.
+STARTED = LIVE / "services"
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service."""
+
+    name: str
+    command: list[str]
+    env: dict[str, str]
+    log: str
+    pid: int = 0
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Starts it and writes down its pid."""
+        with Path(self.log).open("ab") as out:
+            process = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                cwd="/",
+                env=self.env,
+                start_new_session=True,
+            )
+        note = asdict(replace(self, pid=process.pid))
+        (STARTED / f"{self.name}.json").write_text(json.dumps(note))
+        return process
+
+
+def started(name: str) -> Service:
+    """A service of this cloud."""
+    return Service(**json.loads((STARTED / f"{name}.json").read_text()))
 
 
 class Processes:
@@ -45,17 +79,10 @@ class Processes:
 
     def start(self, name: str, *command: str | Path, **env: str) -> None:
         """Starts a service; its output goes to log/NAME.log."""
-        with (self.settings.log / f"{name}.log").open("ab") as out:
-            self.running[name] = subprocess.Popen(
-                [str(part) for part in command],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                cwd="/",
-                env=environment(self.settings, **env),
-                start_new_session=True,
-            )
-        (PIDS / name).write_text(str(self.running[name].pid))
+        log = str(self.settings.log / f"{name}.log")
+        words = [str(part) for part in command]
+        service = Service(name, words, environment(self.settings, **env), log)
+        self.running[name] = service.start()
 
     def run(self, name: str, *command: str | Path, **env: str) -> None:
         """Runs a command to its end; a failure shows the end of its output."""

@@ -9,15 +9,14 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.demo.processes import PIDS
-from tests.demo.report import expect, wait_for
+from tests.demo.processes import started
+from tests.demo.report import wait_for
 from tests.demo.settings import LIVE
 from tests.demo.virt import links
 
@@ -111,8 +110,7 @@ def hardware(host: str, pf: str, **changes: Any) -> None:
 @contextmanager
 def frozen(service: str) -> Iterator[None]:
     """A service (its name in log/) does nothing meanwhile."""
-    group = int((PIDS / service).read_text())
-    expect(Path(f"/proc/{group}").exists(), f"{service} does not run")
+    group = started(service).pid
     os.killpg(group, signal.SIGSTOP)
     try:
         yield
@@ -120,24 +118,10 @@ def frozen(service: str) -> Iterator[None]:
         os.killpg(group, signal.SIGCONT)
 
 
-def restart(service: str) -> None:
-    """Kills a service and starts it with the same command line, environment and log."""
-    pid = int((PIDS / service).read_text())
-    process = Path(f"/proc/{pid}")
-    command = (process / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
-    pairs = (process / "environ").read_bytes().rstrip(b"\0").split(b"\0")
-    environment = dict(pair.split(b"=", 1) for pair in pairs)
-    log = Path(os.readlink(process / "fd/1"))
-    os.kill(pid, signal.SIGKILL)
-    wait_for(f"{service} ended", lambda: not (process / "exe").exists(), seconds=10)
-    with log.open("ab") as out:
-        again = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            cwd="/",
-            env=environment,
-            start_new_session=True,
-        )
-    (PIDS / service).write_text(str(again.pid))
+def restart(name: str) -> None:
+    """Kills a service with its children, and starts it as it was started."""
+    service = started(name)
+    os.killpg(service.pid, signal.SIGKILL)
+    alive = Path(f"/proc/{service.pid}/exe")
+    wait_for(f"{name} ended", lambda: not alive.exists(), seconds=10)
+    service.start()

@@ -115,9 +115,9 @@ class Balancer:
         self.settled()
         return made
 
-    def member(self, pool: Any, network: Any, address: str, **body: Any) -> Any:
+    def member(self, pool: Any, subnet: str, address: str, **body: Any) -> Any:
         """A new member, settled, as the API then shows it."""
-        wanted = {"address": address, "protocol_port": 80, "subnet_id": network.subnet, **body}
+        wanted = {"address": address, "protocol_port": 80, "subnet_id": subnet, **body}
         made = self.api.load_balancer.create_member(pool, **wanted)
         self.settled()
         return self.api.load_balancer.get_member(made.id, pool)

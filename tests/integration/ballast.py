@@ -1,7 +1,7 @@
-"""A big server on compute2: Nova's memory weigher then prefers compute1 for whoever may choose.
+"""A big server on compute2: Nova's weighers of memory, processors and disk then prefer compute1.
 
-A hot-plugged amphora without anything to choose by so comes to compute1 first, which is where these
-tests want it when VFs are on compute2 only.
+So an amphora which is booted without its VFs comes to compute1 first, which is where these tests
+want it when VFs are on compute2 only.
 """
 
 from __future__ import annotations
@@ -9,23 +9,24 @@ from __future__ import annotations
 from typing import Any
 
 from tests.demo.report import wait_for
-from tests.demo.settings import Settings
-from tests.integration.ground import image_id, management_network
+from tests.demo.settings import GUEST
+from tests.integration.ground import management_network
 
 HOST = "compute2"
-MEMORY = 400_000  # MiB; each host of the demo has 800,000
+# about half of what Nova's fake driver says a host has
+SIZE = {"ram": 400_000, "vcpus": 500, "disk": 300_000}
 
 
 class Ballast:
     """The server, until it is removed."""
 
-    def __init__(self, api: Any, settings: Settings) -> None:
+    def __init__(self, api: Any) -> None:
         self.api = api
-        self.flavor = api.compute.create_flavor(name="ballast", ram=MEMORY, vcpus=1, disk=0)
+        self.flavor = api.compute.create_flavor(name="ballast", **SIZE)
         self.server = api.compute.create_server(
             name="ballast",
             flavor_id=self.flavor.id,
-            image_id=image_id(settings),
+            image_id=api.image.find_image(GUEST).id,
             networks=[{"uuid": management_network(api)}],
             availability_zone=f"nova:{HOST}",
         )

@@ -8,23 +8,23 @@ import time
 import uuid
 from typing import Any
 
-from tests.demo import bootstrap, trouble
+from tests.demo import trouble
+from tests.demo.hosts import Host
 from tests.demo.report import expect, wait_for
 from tests.demo.settings import PFS, Pf, Settings
 from tests.integration.balancer import Balancer
 
-CIDR = "198.18.64.0/20"
 MANAGEMENT = "lb-mgmt-net"
+
+
+def address(network: Any, last: int) -> str:
+    """An address on a network of a ground; 1 to 99 are nobody's."""
+    return f"198.19.{network.number}.{last}"
 
 
 def management_network(api: Any) -> str:
     """The id of the amphorae's management network."""
     return str(api.network.find_network(MANAGEMENT).id)
-
-
-def image_id(settings: Settings) -> str:
-    """The image of our amphorae; it is Octavia's own user's."""
-    return str(bootstrap.connect(settings, "octavia").image.find_image("amphora-sriov").id)
 
 
 class Ground:
@@ -37,6 +37,7 @@ class Ground:
         self.networks: list[Any] = []
         self.flavors: list[tuple[str, str]] = []
         self.balancers: list[Balancer] = []
+        self.hosts: list[Host] = []
         self.compute_flavor = api.compute.create_flavor(
             name=self.name, ram=256, vcpus=1, disk=1, is_public=False
         )
@@ -48,13 +49,26 @@ class Ground:
             "provider_network_type": "vlan",
             "provider_physical_network": physnet or self.pf.physnet,
         }
-        name = f"{self.name}-{next(self.numbers)}"
+        number = next(self.numbers)
+        name = f"{self.name}-{number}"
         made = self.api.network.create_network(name=name, **{**provider, **more})
         self.networks.append(made)
         subnet = self.api.network.create_subnet(
-            name=name, network_id=made.id, cidr=CIDR, ip_version=4, is_dhcp_enabled=False
+            name=name,
+            network_id=made.id,
+            cidr=f"198.19.{number}.0/24",
+            ip_version=4,
+            is_dhcp_enabled=False,
+            allocation_pools=[{"start": f"198.19.{number}.100", "end": f"198.19.{number}.199"}],
         )
-        made.subnet = subnet.id
+        made.subnet, made.number = subnet.id, number
+        return made
+
+    def host(self, network: Any, last: int) -> Host:
+        """A machine on a network of this ground, which is no amphora."""
+        name = f"{self.name[3:]}-{network.number}-{last}"
+        made = Host(name, network.id, address(network, last), prefix=24)
+        self.hosts.append(made)
         return made
 
     def vfs(self, switchdev: bool = False, **hosts: int) -> None:
@@ -110,6 +124,8 @@ class Ground:
 
     def close(self) -> None:
         """Deletes everything; raises when something stays."""
+        for host in self.hosts:
+            host.remove()
         for balancer in self.balancers:
             balancer.delete()
         self.empty()

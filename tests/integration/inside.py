@@ -17,7 +17,7 @@ from tests.integration.ballast import Ballast
 
 HERE = Path(__file__).resolve().parent
 # Tests side by side; each has its own physical network (settings.PFS), network and flavors.
-WORKERS = 4
+WORKERS = int(os.environ.get("SRIOV_INTEGRATION_WORKERS", "4"))
 NO_TESTS = 5
 
 
@@ -42,7 +42,7 @@ def tests(settings: Settings, arguments: list[str]) -> int:
     """All tests; afterwards nothing may be there that was not there before."""
     api = bootstrap.connect(settings)
     before = leftovers.take(api)
-    ballast = Ballast(api, settings)
+    ballast = Ballast(api)
     try:
         code = side_by_side(arguments)
     finally:
@@ -62,17 +62,17 @@ def nothing_left(api: Any, before: leftovers.Inventory) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """The exit code."""
+    """The exit code. A kept cloud is still there to be looked at, so its logs are not shown."""
     settings = from_environment()
+    kept = arguments[:1] != ["--up"]
     try:
-        if arguments[:1] == ["--up"]:
+        if not kept:
             cloud.Cloud(settings, Report()).up()
-            arguments = arguments[1:]
-        code = tests(settings, arguments)
+        code = tests(settings, arguments if kept else arguments[1:])
     except (DemoFailure, exceptions.SDKException) as error:
         print(f"\nThe cloud failed: {error}", flush=True)
         code = 1
-    if code:
+    if code and not kept:
         diagnosis.show(settings)
     return code
 

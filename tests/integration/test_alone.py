@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.demo import trouble
-from tests.integration.ground import Ground
+from tests.integration.ground import Ground, address
 
 pytestmark = pytest.mark.alone
 NIC_AGENT = "NIC Switch agent"
@@ -61,6 +61,6 @@ def test_the_quota_is_used_up_by_a_member(ground: Ground) -> None:
     balancer.settled()
     pool = balancer.pool()
     with no_more_ports(ground.api):
-        member = balancer.member(pool, members, "198.18.79.20", request_sriov=True)
+        member = balancer.member(pool, members.subnet, address(members, 20), request_sriov=True)
     assert member.provisioning_status == "ERROR"
     balancer.reason("quota", member.id)

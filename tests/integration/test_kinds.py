@@ -7,9 +7,10 @@ import time
 import pytest
 from openstack import exceptions
 
-from tests.demo.hosts import Host
-from tests.demo.report import wait_for
-from tests.integration.ground import Ground
+from tests.integration.ground import Ground, address
+
+# nobody who is there
+ALLOWED = "198.18.79.0/24"
 
 
 def test_neutron_filters_an_offloaded_port(ground: Ground) -> None:
@@ -24,9 +25,9 @@ def test_neutron_filters_an_offloaded_port(ground: Ground) -> None:
     assert port.binding_vif_details["port_filter"] is True
     assert port.binding_profile["capabilities"] == ["switchdev"]
     assert balancer.filters() == "neutron"
-    balancer.listener(allowed_cidrs=["198.18.79.0/24"])
+    balancer.listener(allowed_cidrs=[ALLOWED])
     rules = [r for r in balancer.group_rules() if r.port_range_min == 80]
-    assert [r.remote_ip_prefix for r in rules] == ["198.18.79.0/24"]
+    assert [r.remote_ip_prefix for r in rules] == [ALLOWED]
     assert port.security_group_ids == [rules[0].security_group_id]
 
     ground.vfs(compute1=1)
@@ -34,7 +35,6 @@ def test_neutron_filters_an_offloaded_port(ground: Ground) -> None:
     balancer.settled()
     assert balancer.port().binding_vif_type == "hw_veb"
     assert balancer.filters() == "amphora"
-    assert not balancer.group_rules()
 
 
 def test_the_amphora_lets_pass_what_neutron_filters(ground: Ground) -> None:
@@ -42,17 +42,14 @@ def test_the_amphora_lets_pass_what_neutron_filters(ground: Ground) -> None:
     an offloaded VIP: the amphora's own rules do not stop it. ``amphora_firewall: always`` does.
     """
     ground.vfs(compute2=2, switchdev=True)
-    stranger = Host(f"c-{ground.name}", ground.public.id, "198.18.78.10")
-    try:
-        for flavor, answered in ((ground.flavor(), True), (always(ground), False)):
-            balancer = ground.create(flavor)
-            balancer.settled()
-            balancer.listener(allowed_cidrs=["198.18.79.0/24"])
-            counts = wait_for("SYNs", lambda b=balancer: stranger.knock(b.vip, 80), seconds=1)
-            assert counts["syn"] >= 1
-            assert bool(counts["syn_ack"]) is answered
-    finally:
-        stranger.remove()
+    stranger = ground.host(ground.public, 10)
+    for flavor, answered in ((ground.flavor(), True), (always(ground), False)):
+        balancer = ground.create(flavor)
+        balancer.settled()
+        balancer.listener(allowed_cidrs=[ALLOWED])
+        counts = stranger.knock(balancer.vip, 80)
+        assert counts["syn"] >= 1
+        assert bool(counts["syn_ack"]) is answered
 
 
 def always(ground: Ground) -> str:
@@ -67,11 +64,11 @@ def test_mixed_kinds_on_one_network_are_refused(ground: Ground) -> None:
     balancer = ground.create(ground.flavor(allow_member_sriov=True))
     balancer.settled()
     pool = balancer.pool(listener_id=balancer.listener().id)
-    first = balancer.member(pool, members, "198.18.79.20", request_sriov=True)
+    first = balancer.member(pool, members.subnet, address(members, 20), request_sriov=True)
     assert first.provisioning_status == "ACTIVE"
     began = time.monotonic()
     with pytest.raises(exceptions.HttpException) as refused:
-        balancer.member(pool, members, "198.18.79.21")
+        balancer.member(pool, members.subnet, address(members, 21))
     assert time.monotonic() - began < 1
     assert "network" in str(refused.value)
     assert "SR-IOV" in str(refused.value)

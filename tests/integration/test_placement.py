@@ -10,25 +10,19 @@ from typing import Any
 import pytest
 
 from tests.demo import trouble
-from tests.demo.hosts import Host
 from tests.demo.report import wait_for
-from tests.integration.ground import Ground
+from tests.integration.ground import Ground, address
 
 ATTACH = pytest.mark.parametrize("attach", ["hotplug", "boot"])
 PLUG = r"/servers/[^/]+/os-interface$"
 
 
-def serves(ground: Ground, vip: str, members: Any, address: str) -> None:
-    """A client on the VIP's network gets the page of a member."""
-    member = Host(f"m-{ground.name}", members.id, address)
-    client = Host(f"c-{ground.name}", ground.public.id, "198.18.79.10")
-    try:
-        member.serve(80)
-        page = wait_for("an answer", lambda: client.get(f"http://{vip}/"), seconds=20)
-        assert page == member.name
-    finally:
-        member.remove()
-        client.remove()
+def serves(ground: Ground, vip: str, members: Any) -> None:
+    """A client on the VIP's network gets the page of the member."""
+    member, client = ground.host(members, 20), ground.host(ground.public, 10)
+    member.serve(80)
+    page = wait_for("an answer", lambda: client.get(f"http://{vip}/"), seconds=20)
+    assert page == member.name
 
 
 @ATTACH
@@ -40,14 +34,13 @@ def test_a_load_balancer_on_vfs(ground: Ground, attach: str, kind: str) -> None:
     flavor = ground.flavor(
         vip_attach=attach, allow_member_sriov=True, vip_vnic_type=kind, member_vnic_type=kind
     )
-    address = "198.18.79.20"
     member = {
-        "address": address,
+        "address": address(members, 20),
         "protocol_port": 80,
         "subnet_id": members.subnet,
         "request_sriov": True,
     }
-    pool = {"protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN", "members": [member]}
+    pool = {"name": "pool", "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN", "members": [member]}
     listener = {"name": "http", "protocol": "HTTP", "protocol_port": 80, "default_pool": pool}
     with trouble.fault("nova", "POST", PLUG, server=ground.compute_flavor.id) as plugs:
         balancer = ground.create(flavor, listeners=[listener])
@@ -60,7 +53,7 @@ def test_a_load_balancer_on_vfs(ground: Ground, attach: str, kind: str) -> None:
         assert port.binding_profile["pci_slot"]
         assert balancer.filters(role) == "amphora"
     assert balancer.page()["vnic_type"] == kind
-    serves(ground, balancer.vip, members, address)
+    serves(ground, balancer.vip, members)
 
 
 @ATTACH
@@ -86,7 +79,7 @@ def test_no_vf_anywhere(ground: Ground, attach: str) -> None:
     assert ground.pf.physnet in reason.operator
     if attach == "hotplug":
         assert "compute1" in reason.operator
-    assert ground.public.id in reason.user
+    assert "Virtual Function" in reason.user
     assert "compute" not in reason.user
     ground.empty()
 
@@ -109,8 +102,8 @@ def test_only_the_member_without_a_vf_fails(ground: Ground) -> None:
     balancer.settled()
     listener = balancer.listener()
     pool = balancer.pool(listener_id=listener.id)
-    near = balancer.member(pool, plenty, "198.18.79.20", request_sriov=True)
-    far = balancer.member(pool, scarce, "198.18.79.21", request_sriov=True)
+    near = balancer.member(pool, plenty.subnet, address(plenty, 20), request_sriov=True)
+    far = balancer.member(pool, scarce.subnet, address(scarce, 21), request_sriov=True)
     assert (near.provisioning_status, far.provisioning_status) == ("ACTIVE", "ERROR")
     reason = balancer.reason("no-vf", far.id)
     assert scarce.id in reason.operator

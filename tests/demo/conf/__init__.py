@@ -20,7 +20,7 @@ def identifiers() -> dict[str, str]:
 
 def write(settings: Settings) -> None:
     """Writes every configuration file of the cloud into the state directory."""
-    for directory in ("lock", "home", "octavia", "amphorae", "hosts", "pids", "agents"):
+    for directory in ("lock", "home", "octavia", "amphorae", "hosts", "services", "agents"):
         (LIVE / directory).mkdir(parents=True, exist_ok=True)
     for directory in ("images", "neutron"):
         (DATA / directory).mkdir(parents=True, exist_ok=True)
