@@ -54,12 +54,16 @@ class Cloud:
     """Connects on first use and stays connected: one token and one endpoint discovery per
     service. May be shared between threads (sessions and proxies keep no state per call)."""
 
-    def __init__(self, conf: Any, deadline: Deadline | None = None) -> None:
+    def __init__(
+        self, conf: Any, deadline: Deadline | None = None, part: str | None = None
+    ) -> None:
         """:param conf: from :func:`sriov_provider.config.parse`; nothing else may change it
         :param deadline: bounds every request, logins and discovery too
+        :param part: which part of us calls, for the User-Agent
         """
         self._conf = conf
         self._deadline = deadline
+        self._part = part
         self._lock = threading.RLock()
         self._registered = False
         self._auths: dict[str, Any] = {}
@@ -114,6 +118,7 @@ class Cloud:
             cert=_client_certificate(options),
             timeout=options.timeout or DEFAULT_TIMEOUT,
             app_name=_APP_NAME,
+            app_version=self._part,
         )
         http.deadline = self._deadline
         return http

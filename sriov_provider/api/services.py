@@ -59,7 +59,7 @@ def _made(config_files: tuple[str, ...]) -> Services:
     settings = config.settings(conf)
     sessions = Sessions(settings.database_connection)
     deadline = Deadline()
-    cloud = Cloud(conf, deadline)
+    cloud = Cloud(conf, deadline, "api")
     network = NeutronNetwork(cloud)
     return Services(
         DatabaseStore(sessions, Client(config_files).wake),

@@ -70,6 +70,12 @@ def test_compute_and_image_share_one_login(services: Services, tmp_path: pathlib
     assert agents == {"octavia-sriov-provider"}
 
 
+def test_calls_tell_which_part_of_us_makes_them(services: Services, tmp_path: pathlib.Path) -> None:
+    NeutronNetwork(Cloud(services.conf(tmp_path), part="api")).ports("lb-1")
+    agents = {r.headers["User-Agent"].split()[0] for r in services.requests}
+    assert agents == {"octavia-sriov-provider/api"}
+
+
 def test_neutron_with_credentials_of_its_own(services: Services, tmp_path: pathlib.Path) -> None:
     own = services.auth_section("neutron").replace("octavia", "networker")
     cloud = Cloud(services.conf(tmp_path, own))

@@ -9,6 +9,7 @@ from typing import Any
 
 import requests
 
+from tests.bench.calls import processes
 from tests.bench.calls.log import Call, Logs
 
 # Seconds: between two looks of the client, and for the last lines of a log to be written.
@@ -29,11 +30,14 @@ class Measured:
 
     :ivar wall: seconds from the request to the end that a user sees
     :ivar answer: seconds of these until the API has answered
+    :ivar cpu: seconds of processor time that the whole cloud spent; depends less than the wall on
+        what else the machine does
     """
 
     operation: str
     wall: float
     answer: float
+    cpu: float
     calls: tuple[Call, ...]
 
 
@@ -109,13 +113,14 @@ class Life:
     ) -> Measured:
         time.sleep(settle)
         self._logs.news()
-        begin = time.monotonic()
+        cpu, begin = processes.cpu(), time.monotonic()
         work()
         answered = time.monotonic()
         self._api.settled(self._ids["balancer"], end)
         done = time.monotonic()
+        cpu = processes.cpu() - cpu
         time.sleep(settle)
-        return Measured(name, done - begin, answered - begin, tuple(self._logs.news()))
+        return Measured(name, done - begin, answered - begin, cpu, tuple(self._logs.news()))
 
     def _make(self, key: str, path: str, kind: str, **values: Any) -> None:
         self._ids[key] = self._api.call("POST", path, {kind: values})[kind]["id"]

@@ -21,6 +21,7 @@ class Row:
     wall: float
     spread: tuple[float, float]
     answer: float
+    cpu: float
     neutron: float
     neutron_api: float
     nova: float
@@ -52,6 +53,7 @@ def _row(name: str, runs: Sequence[Measured]) -> Row:
         wall=statistics.median(walls),
         spread=(min(walls), max(walls)),
         answer=statistics.median(run.answer for run in runs),
+        cpu=statistics.median(run.cpu for run in runs),
         neutron=median(log.WORKER, "neutron"),
         neutron_api=median(log.API, "neutron"),
         nova=median(log.WORKER, "nova"),
@@ -60,7 +62,8 @@ def _row(name: str, runs: Sequence[Measured]) -> Row:
 
 
 HEAD = (
-    "operation", "wall s", "stock", "ratio", "neutron (+API)", "stock", "nova", "stock",
+    "operation", "wall s", "stock", "ratio", "CPU s", "stock",
+    "neutron (+API)", "stock", "nova", "stock",
 )  # fmt: skip
 
 
@@ -77,6 +80,8 @@ def _line(name: str, ours: Row | None, stock: Row | None) -> tuple[str, ...]:
         f"{ours.wall:.2f}" if ours else "-",
         f"{stock.wall:.2f}" if stock else "-",
         ratio,
+        f"{ours.cpu:.2f}" if ours else "-",
+        f"{stock.cpu:.2f}" if stock else "-",
         ours.calls if ours else "-",
         stock.calls if stock else "-",
         f"{ours.nova:g}" if ours else "-",
