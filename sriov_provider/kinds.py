@@ -61,7 +61,13 @@ def member_network_problem(
         return None
     return Reason(
         Code.MIXED_KINDS,
-        f"The member's network is already attached with a port of type {there}; "
-        f"the member asks for {kind}. All members of one network need the same type.",
+        f"The load balancer has {_named(there)} on the member's network, but the member asks for "
+        f"{_named(kind)}. All members of one network need the same type.",
         f"Member {member.id}: network {network_id} has a {there} port, {kind} requested.",
     )
+
+
+def _named(kind: str) -> str:
+    """In the words of Octavia's API."""
+    sriov = "an SR-IOV port" if vnic.KINDS[kind].takes_vf else "a port without SR-IOV"
+    return f"{sriov} ({kind})"

@@ -274,8 +274,9 @@ def test_the_other_kind_on_an_attached_network(served: World) -> None:
     jobs = len(served.woken)
     user, operator = refusal(served.driver.member_create, normal("m2", "members"))
     assert user == (
-        "Member 198.51.100.8: The member's network is already attached with a port of type direct; "
-        "the member asks for normal. All members of one network need the same type."
+        "Member 198.51.100.8: The load balancer has an SR-IOV port (direct) on the member's "
+        "network, but the member asks for a port without SR-IOV (normal). All members of one "
+        "network need the same type."
     )
     assert operator == "Member m2: network member-net has a direct port, normal requested."
     assert len(served.woken) == jobs
@@ -300,7 +301,7 @@ def test_a_member_reached_by_routing_is_not_checked(served: World) -> None:
 
 def test_another_subnet_of_an_attached_network(served: World) -> None:
     served.cloud.add_subnet("second", "member-net", "198.51.100.8/29")
-    assert "type direct" in refusal(served.driver.member_create, normal("m2", "second"))[0]
+    assert "same type" in refusal(served.driver.member_create, normal("m2", "second"))[0]
     served.driver.member_create(sriov("m2", "second", "198.51.100.10"))
     fill(served, "second")
     user, _ = refusal(served.driver.member_create, sriov("m3", "second", "198.51.100.11"))
@@ -361,7 +362,7 @@ def test_a_batch_is_refused_as_a_whole(served: World) -> None:
     jobs = len(served.woken)
     batch = [sriov("m1", "members"), normal("m2", "tunnelled"), normal("m3", "members")]
     user, _ = refusal(served.driver.member_batch_update, "http-pool", batch)
-    assert "type direct" in user
+    assert "same type" in user
     assert len(served.woken) == jobs
     assert served.children("m2", "m3") == [None, None]
 
@@ -376,7 +377,7 @@ def test_new_members_of_a_batch_among_themselves(served: World) -> None:
     served.cloud.add_subnet("other", "other-net", "203.0.113.0/24")
     batch = [sriov("m2", "other"), normal("m3", "other")]
     user, _ = refusal(served.driver.member_batch_update, "http-pool", batch)
-    assert user.startswith("Member 198.51.100.8: The member's network is already attached")
+    assert user.startswith("Member 198.51.100.8: The load balancer has an SR-IOV port (direct)")
 
 
 @pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
@@ -404,7 +405,8 @@ def test_an_sriov_member_on_the_network_of_a_normal_vip(cloud_world: World) -> N
     pools = [pool(sriov("m1", "subnet", "192.0.2.6"))]
     create = cloud_world.driver.loadbalancer_create
     user, _ = refusal(create, load_balancer(flavor=flavor, pools=pools))
-    assert "attached with a port of type normal; the member asks for direct" in user
+    assert "has a port without SR-IOV (normal)" in user
+    assert "asks for an SR-IOV port (direct)" in user
 
 
 # Before Octavia makes the VIP port
