@@ -1,8 +1,9 @@
-"""``openstack`` without its start-up: one process has imported it and forks for each command.
+"""``openstack`` and ``sriov-provider`` without their start-up: one process has imported them and
+forks for each command.
 
-``python -m tests.guide.prefork DIRECTORY`` serves until its standard input ends, and puts a
-command ``openstack`` into the directory. What runs is python-openstackclient's own ``main``, in a
-process of its own, with the caller's arguments, directory and standard streams.
+``python -m tests.guide.prefork DIRECTORY`` serves until its standard input ends, and puts both
+commands into the directory. What runs is their own ``main``, in a process of its own, with the
+caller's arguments, directory and standard streams.
 """
 
 from __future__ import annotations
@@ -18,20 +19,23 @@ import sys
 from pathlib import Path
 
 from octaviaclient.osc.v2 import load_balancer as _load_balancer
-from openstack import connection
+from openstack import connection as _connection
 from openstackclient import shell
-
-# Imported by most commands, on their first use.
 from openstackclient.compute.v2 import flavor as _flavor
 from openstackclient.network.v2 import network as _network
 
-IMPORTED = (connection, _flavor, _network, _load_balancer)
+from sriov_provider.cmd import main as ours
+from sriov_provider.worker import service as _service
+
+COMMANDS = {"openstack": shell.main, "sriov-provider": ours.main}
+# Imported by most commands, on their first use.
+IMPORTED = (_connection, _flavor, _network, _load_balancer, _service)
 CLIENT = """\
 #!{python} -IS
 import json, os, socket, sys
 server = socket.socket(socket.AF_UNIX)
 server.connect({socket!r})
-request = json.dumps([os.getcwd(), sys.argv[1:]]).encode()
+request = json.dumps([{name!r}, os.getcwd(), sys.argv[1:]]).encode()
 socket.send_fds(server, [request], [0, 1, 2])
 sys.exit(int(server.recv(16) or 70))
 """
@@ -43,11 +47,12 @@ def serve(directory: Path) -> None:
         shell.main(["module", "list"])  # asks no cloud, and has every plugin loaded
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(directory / "openstack.socket"))
+    listener.bind(str(directory / "prefork.socket"))
     listener.listen()
-    command = directory / "openstack"
-    command.write_text(CLIENT.format(python=sys.executable, socket=listener.getsockname()))
-    command.chmod(0o755)
+    for name in COMMANDS:
+        text = CLIENT.format(python=sys.executable, socket=listener.getsockname(), name=name)
+        (directory / name).write_text(text)
+        (directory / name).chmod(0o755)
     print("ready", flush=True)
     selector = selectors.DefaultSelector()
     selector.register(listener, selectors.EVENT_READ)
@@ -64,13 +69,13 @@ def serve(directory: Path) -> None:
 def answer(client: socket.socket) -> None:
     """Runs one command in this process, and ends it."""
     request, streams, *_ = socket.recv_fds(client, 1 << 16, 3)
-    directory, arguments = json.loads(request)
+    name, directory, arguments = json.loads(request)
     os.chdir(directory)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
     code = 70
     try:
-        code = shell.main(arguments)
+        code = int(COMMANDS[name](arguments) or 0)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
     finally:

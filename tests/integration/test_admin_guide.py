@@ -52,10 +52,10 @@ class Terminal:
         (directory / "amphora.qcow2").write_bytes(QCOW2)
         # where sriov-provider looks for Octavia's file by itself
         (directory / ".octavia").symlink_to(settings.etc / "octavia")
-        self.openstack = self.prefork()
+        self.controller = self.prefork()
 
     def prefork(self) -> subprocess.Popen[str]:
-        """``openstack`` without its start-up."""
+        """The controller's commands without their start-up."""
         process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", "tests.guide.prefork", str(self.directory)],
             env={**self.environment, "PYTHONPATH": str(ROOT)},
@@ -102,7 +102,7 @@ class Terminal:
         return ["nsenter", "-t", pid, "-m", "-n"]
 
     def close(self) -> None:
-        self.openstack.communicate()
+        self.controller.communicate()
 
 
 @pytest.fixture

@@ -34,3 +34,9 @@ def controller(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> install
 @pytest.fixture(scope="session")
 def amphora(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> installed.Environment:
     return _environment(wheel, tmp_path_factory, "[agent]")
+
+
+@pytest.fixture(scope="session")
+def tester(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> installed.Environment:
+    """Where Tempest runs."""
+    return _environment(wheel, tmp_path_factory, "[tempest]")

@@ -98,6 +98,18 @@ def test_entry_points_of_the_controller_load(
     assert controller.python(LOAD.format(group=group), cwd=tmp_path) == loaded
 
 
+def test_tempest_lists_the_scenarios(tester: Environment, tmp_path: Path) -> None:
+    done = tester.run("tempest", "init", "cloud", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    ours = ("run", "--list-tests", "--regex", r"^sriov_provider\.tempest\.")
+    done = tester.run("tempest", *ours, cwd=tmp_path / "cloud")
+    assert done.returncode == 0, done.stderr
+    scenarios = "sriov_provider.tempest.tests.scenario."
+    assert len([line for line in done.stdout.splitlines() if line.startswith(scenarios)]) >= 10
+    sample = (tmp_path / "cloud/etc/tempest.conf.sample").read_text()
+    assert "[sriov_load_balancer]" in sample
+
+
 def test_it_migrates_from_another_directory(
     controller: Environment, conf: Path, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import os
 import re
@@ -39,6 +40,21 @@ def test_the_sample_configuration_explains_every_option() -> None:
     assert group == "sriov_load_balancer"
     assert options == config.OPTIONS
     assert all(option.help and option.help.endswith(".") for option in options)
+
+
+def test_the_snippet_names_known_options() -> None:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "etc/tempest.conf.sriov-snippet")
+    known = {option.dest for option in config.OPTIONS}
+    assert set(parser["sriov_load_balancer"]) <= known
+    wanted = {f"{kind}_subnet_ipv{ip}" for kind in ("vip", "member") for ip in (4, 6)}
+    assert {"flavor", *wanted} <= set(parser["sriov_load_balancer"])
+
+
+def test_the_guide_explains_every_scenario() -> None:
+    page = (ROOT / "doc/source/tempest.rst").read_text()
+    tests = [name for path in SCENARIOS for name in re.findall(r"def (test_\w+)", path.read_text())]
+    assert sorted(re.findall(r"^``(test_\w+)``", page, re.M)) == sorted(tests)
 
 
 def python(conf: Path, *words: str) -> subprocess.CompletedProcess[str]:
