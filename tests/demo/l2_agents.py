@@ -85,6 +85,8 @@ class Agents:
         Neutron would notice a dead one after ``agent_down_time`` only: its last heartbeat is put
         back by that much.
         """
+        # MariaDB restarts in the first run
+        self.database.ping(reconnect=True)
         wanted = trouble.silenced()
         if wanted == self.silent:
             return

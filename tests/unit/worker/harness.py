@@ -29,6 +29,7 @@ from sriov_provider.api.driver import SriovProviderDriver
 from sriov_provider.api.preflight import Preflight
 from sriov_provider.api.services import Services as ApiServices
 from sriov_provider.api.store import DatabaseStore
+from sriov_provider.api.vip_port import VipPorts
 from sriov_provider.db import inventory as inventory_db
 from sriov_provider.db import jobs, outbox, reasons
 from sriov_provider.db.types import utcnow
@@ -85,8 +86,10 @@ class World:
         self._numbers = itertools.count(1)
         self.balancers = 0
         store = DatabaseStore(self.sessions, lambda job_id: None)
-        reads = CloudReads(self.cloud, self.cloud, Deadline())
-        self.driver = SriovProviderDriver(lambda: Unchecked(store, reads, SETTINGS))
+        deadline = Deadline()
+        reads = CloudReads(self.cloud, self.cloud, deadline)
+        ports = VipPorts(self.cloud, deadline)
+        self.driver = SriovProviderDriver(lambda: Unchecked(store, reads, ports, SETTINGS))
         self._outbox = Outbox(
             self.sessions, self.agent.update_loadbalancer_status, lambda *_: True, "worker", 0.0
         )
