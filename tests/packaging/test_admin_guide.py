@@ -111,9 +111,9 @@ def stand_ins(work: Path, root: Path) -> None:
     """One environment is that of the controller and of the amphora: that each role needs nothing
     else is tested with the wheel. ``pip install`` is uv's, which is the same at a tenth of the
     time; systemctl works offline, on the image."""
-    uv, venv = installed.uv.find_uv_bin(), work / "controller"
+    uv, venv = installed.uv.find_uv_bin(), root / "opt/amphora-agent-venv"
     installed._uv("venv", "--seed", str(venv))
-    (root / "opt/amphora-agent-venv").symlink_to(venv)
+    (work / "controller").symlink_to(venv)
     (venv / "bin/pip").rename(venv / "bin/real-pip")
     script(
         venv / "bin/pip",
