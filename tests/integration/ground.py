@@ -42,6 +42,7 @@ class Ground:
             name=self.name, ram=256, vcpus=1, disk=1, is_public=False
         )
         self.public = self.network()
+        self.vfs()
 
     def network(self, physnet: str | None = None, **more: Any) -> Any:
         """A VLAN network with a subnet; by default on this ground's physical network."""

@@ -108,13 +108,28 @@ def test_neutron_is_slow(ground: Ground) -> None:
 
 
 def test_a_compute_flavor_that_is_not_there(ground: Ground) -> None:
-    """Refused with a sentence, or in ERROR with the reason; the flavor is named either way."""
-    ground.vfs(compute1=1)
+    """Refused when the administrator makes the flavor, in a sentence that names it."""
     missing = "no-such-compute-flavor"
-    flavor = ground.flavor(compute_flavor=missing)
     with pytest.raises(exceptions.HttpException) as refused:
-        ground.create(flavor)
+        ground.flavor(compute_flavor=missing)
     assert missing in str(refused.value)
+
+
+def test_a_compute_flavor_that_has_gone(ground: Ground) -> None:
+    """Refused, or in ERROR with the reason while the API remembers that it was there."""
+    compute = ground.api.compute
+    gone = compute.create_flavor(name=f"{ground.name}-gone", ram=256, vcpus=1, disk=1)
+    flavor = ground.flavor(compute_flavor=gone.id)
+    compute.delete_flavor(gone.id)
+    try:
+        balancer = ground.create(flavor)
+    except exceptions.HttpException as refused:
+        assert gone.id in str(refused)
+        assert not list(ground.api.network.ports(network_id=ground.public.id))
+    else:
+        balancer.settled("ERROR")
+        assert gone.id in balancer.reason("not-found").operator
+        ground.empty()
 
 
 def test_the_vip_port_is_deleted_under_our_feet(ground: Ground) -> None:
