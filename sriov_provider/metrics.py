@@ -60,6 +60,11 @@ class Latest(Generic[T]):
             young = time.monotonic() - self._read_at <= max(self._expires, self._max_age)
             return self._value if young else None
 
+    def age(self) -> float:
+        """Seconds since the newest result; infinite when there is none."""
+        with self._lock:
+            return time.monotonic() - self._read_at
+
     def _start(self) -> threading.Event:
         self._done = done = threading.Event()
         threading.Thread(target=self._run, args=(done,), name="metrics", daemon=True).start()
@@ -116,6 +121,9 @@ class Metrics(Collector):
             "sources_unknown",
             "Services of the cloud that did not tell what they are asked.",
             len(outside.unknown),
+        )
+        yield _gauge(
+            "cloud_age_seconds", "Since the cloud has told what is shown.", self._outside.age()
         )
         yield _gauge("outbox_depth", "Batches of statuses not delivered.", inside.undelivered)
         yield _family(

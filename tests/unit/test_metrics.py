@@ -95,6 +95,7 @@ def test_everything_that_is_known(start: Start) -> None:
     assert of(samples, "jobs") == states
     assert (samples["outbox_depth", ()], samples["database_up", ()]) == (3, 1)
     assert samples["sources_unknown", ()] == 0
+    assert 0 <= samples["cloud_age_seconds", ()] < 5
 
 
 def test_a_cloud_that_is_away_is_absent_and_counted(start: Start) -> None:
@@ -118,6 +119,7 @@ def test_a_cloud_that_hangs_does_not_hang_a_scrape(start: Start) -> None:
     samples = scrape(served)
     assert time.monotonic() - began < 5
     assert samples["sources_unknown", ()] == 1
+    assert samples["cloud_age_seconds", ()] == float("inf")
     assert of(samples, "vfs_free") == {}
     release.set()
     deadline = time.monotonic() + 10
@@ -134,7 +136,9 @@ def test_the_cloud_is_not_asked_at_every_scrape(start: Start) -> None:
         return OUTSIDE
 
     served = start(cloud=cloud)
-    assert scrape(served) == scrape(served)
+    first, second = scrape(served), scrape(served)
+    assert second.pop(("cloud_age_seconds", ())) > first.pop(("cloud_age_seconds", ()))
+    assert first == second
     assert asked == [INSIDE]
 
 
