@@ -116,11 +116,16 @@ class Balancer:
         return made
 
     def member(self, pool: Any, subnet: str, address: str, **body: Any) -> Any:
-        """A new member, settled, as the API then shows it."""
+        """A new member, settled, as the API then shows it.
+
+        openstacksdk would leave ``request_sriov`` out.
+        """
         wanted = {"address": address, "protocol_port": 80, "subnet_id": subnet, **body}
-        made = self.api.load_balancer.create_member(pool, **wanted)
+        path = f"/lbaas/pools/{pool.id}/members"
+        answer = self.api.load_balancer.post(path, json={"member": wanted})
+        exceptions.raise_from_response(answer)
         self.settled()
-        return self.api.load_balancer.get_member(made.id, pool)
+        return self.api.load_balancer.get_member(answer.json()["member"]["id"], pool)
 
     def failover(self) -> None:
         """Asked for; not waited for."""

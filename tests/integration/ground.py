@@ -14,17 +14,10 @@ from tests.demo.report import expect, wait_for
 from tests.demo.settings import PFS, Pf, Settings
 from tests.integration.balancer import Balancer
 
-MANAGEMENT = "lb-mgmt-net"
-
 
 def address(network: Any, last: int) -> str:
     """An address on a network of a ground; 1 to 99 are nobody's."""
     return f"198.19.{network.number}.{last}"
-
-
-def management_network(api: Any) -> str:
-    """The id of the amphorae's management network."""
-    return str(api.network.find_network(MANAGEMENT).id)
 
 
 class Ground:

@@ -13,7 +13,6 @@ from openstack import exceptions
 from tests.demo import bootstrap, cloud, diagnosis, leftovers
 from tests.demo.report import DemoFailure, Report, wait_for
 from tests.demo.settings import ROOT, Settings, from_environment
-from tests.integration.ballast import Ballast
 
 HERE = Path(__file__).resolve().parent
 # Tests side by side; each has its own physical network (settings.PFS), network and flavors.
@@ -42,12 +41,7 @@ def tests(settings: Settings, arguments: list[str]) -> int:
     """All tests; afterwards nothing may be there that was not there before."""
     api = bootstrap.connect(settings)
     before = leftovers.take(api)
-    ballast = Ballast(api)
-    try:
-        code = side_by_side(arguments)
-    finally:
-        ballast.remove()
-    return code or nothing_left(api, before)
+    return side_by_side(arguments) or nothing_left(api, before)
 
 
 def nothing_left(api: Any, before: leftovers.Inventory) -> int:

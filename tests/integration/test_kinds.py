@@ -59,7 +59,7 @@ def always(ground: Ground) -> str:
 
 def test_mixed_kinds_on_one_network_are_refused(ground: Ground) -> None:
     """The API says so at once, and nothing is changed."""
-    ground.vfs(compute1=2)
+    ground.vfs(compute1=2, compute2=2)
     members = ground.network()
     balancer = ground.create(ground.flavor(allow_member_sriov=True))
     balancer.settled()
@@ -82,6 +82,6 @@ def test_anti_affinity_is_accepted(ground: Ground, policy: str) -> None:
     if policy != "strict":
         ground.flavor(anti_affinity=policy)
         return
-    ground.vfs(compute1=1)
+    ground.vfs(compute1=1, compute2=1)
     balancer = ground.create(ground.flavor(anti_affinity=policy))
     balancer.settled()

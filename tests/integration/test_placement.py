@@ -1,10 +1,12 @@
 """Where amphorae come to be, and what becomes of a load balancer for which no VF is free.
 
-Hosts which have no VF on the physical network of a test come first in Nova's order (``ballast``).
+Nova's PCI weigher lets a server that asks for no device come to a host without free VFs, if it may
+choose: an amphora whose VFs are to be hot-plugged is easily on the wrong host.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -29,7 +31,7 @@ def serves(ground: Ground, vip: str, members: Any) -> None:
 @pytest.mark.parametrize("kind", ["direct", "macvtap"])
 def test_a_load_balancer_on_vfs(ground: Ground, attach: str, kind: str) -> None:
     """VIP and member network on VFs, created in one call; traffic passes."""
-    ground.vfs(compute1=2)
+    ground.vfs(compute1=2, compute2=2)
     members = ground.network()
     flavor = ground.flavor(
         vip_attach=attach, allow_member_sriov=True, vip_vnic_type=kind, member_vnic_type=kind
@@ -49,7 +51,7 @@ def test_a_load_balancer_on_vfs(ground: Ground, attach: str, kind: str) -> None:
     for role in ("vip", "member"):
         port = balancer.port(role)
         assert port.binding_vnic_type == kind
-        assert (port.binding_vif_type, port.binding_host_id) == ("hw_veb", "compute1")
+        assert (port.binding_vif_type, port.binding_host_id) == ("hw_veb", balancer.host())
         assert port.binding_profile["pci_slot"]
         assert balancer.filters(role) == "amphora"
     assert balancer.page()["vnic_type"] == kind
@@ -57,13 +59,14 @@ def test_a_load_balancer_on_vfs(ground: Ground, attach: str, kind: str) -> None:
 
 
 @ATTACH
-def test_a_host_without_vfs_is_no_obstacle(ground: Ground, attach: str) -> None:
-    """The first host in Nova's order has none: the amphora comes to be on the other one."""
-    ground.vfs(compute2=1)
+@pytest.mark.parametrize("host", ["compute1", "compute2"])
+def test_a_host_without_vfs_is_no_obstacle(ground: Ground, attach: str, host: str) -> None:
+    """One of the two hosts has none: the amphora comes to be on the other one."""
+    ground.vfs(**{host: 1})
     balancer = ground.create(ground.flavor(vip_attach=attach))
     balancer.settled()
-    assert balancer.host() == "compute2"
-    assert balancer.port().binding_host_id == "compute2"
+    assert balancer.host() == host
+    assert balancer.port().binding_host_id == host
     assert not balancer.reasons()
     assert len(ground.servers()) == 1
     assert len(ground.ports()) == 1
@@ -78,7 +81,7 @@ def test_no_vf_anywhere(ground: Ground, attach: str) -> None:
     assert ground.public.id in reason.operator
     assert ground.pf.physnet in reason.operator
     if attach == "hotplug":
-        assert "compute1" in reason.operator
+        assert re.search(r"hosts tried before: compute[12]", reason.operator)
     assert "Virtual Function" in reason.user
     assert "compute" not in reason.user
     ground.empty()

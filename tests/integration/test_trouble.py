@@ -36,7 +36,7 @@ def rule(ground: Ground, path: str) -> dict[str, Any]:
 )
 def test_nova_fails(ground: Ground, path: str, status: int, answer: Any, code: str) -> None:
     """It keeps failing: ERROR with the reason, nothing left. It is over: the next one works."""
-    ground.vfs(compute1=1)
+    ground.vfs(compute1=1, compute2=1)
     more = rule(ground, path)
     with trouble.fault("nova", "POST", path, status=status, answer=answer, **more) as fault:
         balancer = ground.create()
@@ -50,7 +50,7 @@ def test_nova_fails(ground: Ground, path: str, status: int, answer: Any, code: s
 @pytest.mark.parametrize("path", [PLUG, BUILD], ids=["plug", "build"])
 def test_nova_fails_once(ground: Ground, path: str) -> None:
     """A passing failure is not the user's business."""
-    ground.vfs(compute1=1)
+    ground.vfs(compute1=1, compute2=1)
     more = {**rule(ground, path), "status": 500, "answer": BROKEN, "times": 1}
     with trouble.fault("nova", "POST", path, **more) as fault:
         balancer = ground.create()
@@ -64,7 +64,7 @@ def test_nova_fails_once(ground: Ground, path: str) -> None:
 @pytest.mark.parametrize("path", [PLUG, BUILD], ids=["plug", "build"])
 def test_nova_answers_with_an_error_what_it_has_done(ground: Ground, path: str) -> None:
     """The call was carried out all the same: nothing is had twice."""
-    ground.vfs(compute1=1)
+    ground.vfs(compute1=1, compute2=1)
     more = {**rule(ground, path), "status": 504, "after": True, "times": 1}
     with trouble.fault("nova", "POST", path, **more) as fault:
         balancer = ground.create()
@@ -76,7 +76,7 @@ def test_nova_answers_with_an_error_what_it_has_done(ground: Ground, path: str) 
 
 def test_neutron_fails(ground: Ground) -> None:
     """No port of the amphora's can be made: ERROR, nothing left; then it works again."""
-    ground.vfs(compute1=1)
+    ground.vfs(compute1=1, compute2=1)
     body = rf"octavia-sriov:.*{ground.public.id}|{ground.public.id}.*octavia-sriov:"
     with trouble.fault("neutron", "POST", "/ports", body=body, status=503) as fault:
         balancer = ground.create()
@@ -91,7 +91,7 @@ def test_neutron_fails(ground: Ground) -> None:
 
 def test_neutron_is_slow(ground: Ground) -> None:
     """The API does not wait for it; the worker does."""
-    ground.vfs(compute1=1)
+    ground.vfs(compute1=1, compute2=1)
     balancer = ground.create()
     balancer.settled()
     subnet = ground.public.subnet
@@ -134,7 +134,7 @@ def test_a_compute_flavor_that_has_gone(ground: Ground) -> None:
 
 def test_the_vip_port_is_deleted_under_our_feet(ground: Ground) -> None:
     """What serves goes on; a listener can be changed; delete leaves nothing."""
-    ground.vfs(compute1=2)
+    ground.vfs(compute1=2, compute2=2)
     balancer = ground.create()
     balancer.settled()
     listener = balancer.listener()
