@@ -16,6 +16,8 @@ LOG = logging.getLogger(__name__)
 
 OnWake = Callable[[str], None]
 
+# A wake-up takes a moment; oslo.messaging would make one thread per message until it has 64.
+THREADS = 2
 # Seconds to take leave of the broker in; it may be away just then.
 LEAVE = 5.0
 
@@ -59,7 +61,7 @@ class Listener:
 
     def _start(self) -> None:
         try:
-            self._server.start()
+            self._server.start(override_pool_size=THREADS)
         except (messaging.MessagingException, *BROKER_ERRORS) as error:
             LOG.error("Wake-ups cannot be received, jobs are found by polling: %s", error)
 

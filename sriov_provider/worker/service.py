@@ -12,7 +12,6 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
-from futurist import ThreadPoolExecutor as TaskExecutor
 from oslo_config import cfg
 
 from sriov_provider import config
@@ -61,7 +60,8 @@ class Worker:
         self._sessions = Sessions(self.settings.database_connection)
         self._agent = AgentClient(self.settings.sockets)
         self._jobs = ThreadPoolExecutor(worker.threads, thread_name_prefix="job")
-        self._tasks = TaskExecutor(max_workers=worker.threads * _TASKS_PER_JOB)
+        # Not futurist's pool: it makes a thread for every task until it has all it may have.
+        self._tasks = ThreadPoolExecutor(worker.threads * _TASKS_PER_JOB, thread_name_prefix="task")
         self._leases = Leases(self._sessions, worker.lease_seconds)
         self._retention = Retention(self._sessions, worker.job_retention)
         self._stopping = threading.Event()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import queue
 import socket
+import threading
 import time
 from pathlib import Path
 
@@ -28,6 +29,23 @@ def test_one_worker_hears_the_id_of_the_job(tmp_path: Path) -> None:
         listener.stop()
         listener.wait()
     assert heard.empty()
+
+
+def test_many_wake_ups_are_heard_by_few_threads(tmp_path: Path) -> None:
+    files = _config(tmp_path, "fake://")
+    heard: queue.Queue[tuple[str, int]] = queue.Queue()
+    listener = server.build(files, "host1", lambda job: heard.put((job, threading.get_ident())))
+    listener.start()
+    waker = client.Client(files)
+    try:
+        jobs = [f"job-{n}" for n in range(4 * server.THREADS)]
+        assert all(waker.wake(job) for job in jobs)
+        seen = [heard.get(timeout=20) for _ in jobs]
+    finally:
+        listener.stop()
+        listener.wait()
+    assert sorted(job for job, _ in seen) == jobs
+    assert len({thread for _, thread in seen}) <= server.THREADS
 
 
 @pytest.mark.parametrize("url", ["rabbit://u:p@127.0.0.1:1/", "nonsense://", "not a url"])
@@ -71,7 +89,7 @@ def test_a_listener_that_may_not_listen_is_not_fatal(
     assert "found by polling: refused" in caplog.text
 
 
-def _refuse() -> None:
+def _refuse(**_: object) -> None:
     raise OSError("refused")
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
-import futurist
 import pytest
 
 from tests.fakes import errors
@@ -15,7 +15,7 @@ from tests.unit.worker.scenes import clean, working
 
 @pytest.fixture
 def threaded(world: World) -> Iterator[World]:
-    with futurist.ThreadPoolExecutor(max_workers=4) as threads:
+    with ThreadPoolExecutor(4) as threads:
         world.restart(executor=threads)
         yield world
 

@@ -107,6 +107,15 @@ def test_a_wake_up_runs_the_job_it_names(world: World, worker: service.Worker) -
     until(lambda: world.agent.provisioning(lb) == "ACTIVE")
 
 
+def test_one_job_at_a_time_takes_few_threads(world: World, worker: service.Worker) -> None:
+    """A create has more than ten tasks, and never more than a few at once."""
+    with Running(worker):
+        lb = world.create_load_balancer()
+        until(lambda: world.agent.provisioning(lb) == "ACTIVE")
+        names = [thread.name for thread in threading.enumerate()]
+    assert 1 <= len([name for name in names if name.startswith("task")]) <= 4
+
+
 def test_stopping_finishes_the_job_at_hand(
     world: World, worker: service.Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
