@@ -85,7 +85,7 @@ class Run:
 
         :raises ProviderError: the same, when the job shall rather be run again
         """
-        if may_pass(error) and self.plan.retry_members:
+        if replug_may_help(error) and self.plan.retry_members:
             raise error
         with self._lock:
             self._failed.update(dict.fromkeys(members, error.reason))
@@ -132,6 +132,12 @@ class Run:
 def may_pass(error: ProviderError) -> bool:
     """Worth another try for a member; a VF rarely comes free while one waits."""
     return error.retriable and error.reason.code is not Code.NO_VF
+
+
+def replug_may_help(error: ProviderError) -> bool:
+    """Worth another try on the same server. Nova keeps the VF that it claimed for a port that
+    could not be bound until the server goes: each try would cost one."""
+    return may_pass(error) and error.reason.code is not Code.BINDING_FAILED
 
 
 def wait_for(

@@ -99,7 +99,7 @@ class FakeCompute(State):
     @verb
     def detach_port(self, server_id: str, port_id: str) -> None:
         port = self.port_rows.get(port_id)
-        if port and port.device_id == server_id:
+        if port and port.device_id == server_id and port.vif_type != "binding_failed":
             self._unbind(port_id)
 
     def _check_ports(self, spec: ServerSpec) -> None:

@@ -17,11 +17,14 @@ from tests.fakes.faults import Faults
 
 @dataclasses.dataclass
 class Host:
-    """:ivar offloads: a ``direct`` port becomes a switchdev VF that Neutron filters"""
+    """:ivar offloads: a ``direct`` port becomes a switchdev VF that Neutron filters
+    :ivar binds: False while its SR-IOV agent is dead
+    """
 
     name: str
     free_vfs: list[str]
     offloads: bool = False
+    binds: bool = True
 
 
 @dataclasses.dataclass
@@ -167,6 +170,16 @@ class State(Faults):
             if not host.free_vfs:
                 raise errors.no_vf(host.name)
             slot = host.free_vfs.pop(0)
+            if not host.binds:
+                # Nova leaves port and VF as they are then, and detaches neither
+                self._put_port(
+                    port_id,
+                    device_id=server.id,
+                    host=host.name,
+                    vif_type="binding_failed",
+                    pci_slot=slot,
+                )
+                raise errors.binding_failed()
         neutron_filters = slot is None or host.offloads
         self._put_port(
             port_id,

@@ -9,7 +9,7 @@ from sriov_provider.amphora.base import NetworkPlug
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.records import PortRecord, PortState
 from sriov_provider.worker.plan_model import AmphoraPlan, PortPlan
-from sriov_provider.worker.run import Run, may_pass
+from sriov_provider.worker.run import Run, replug_may_help
 from sriov_provider.worker.tasks.base import AmphoraStep, Step
 from sriov_provider.worker.tasks.binding import attach_port, gone, noted
 from sriov_provider.worker.tasks.ports import ensure_port, release_port, vip_plug
@@ -35,7 +35,7 @@ class MemberStep(Step):
         if self.plan.members and self.run.failed.keys() >= set(self.plan.members):
             return
         error = self._try()
-        if error and may_pass(error) and not self.run.plan.retry_members:
+        if error and replug_may_help(error) and not self.run.plan.retry_members:
             # The last chance: traffic of the others must not wait for another run.
             error = self._try()
         if error and error.reason.code is Code.NO_VF and self.elsewhere:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 
+from sriov_provider import vnic
 from sriov_provider.amphora.base import VipPlug
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.network.base import PortSpec
@@ -81,7 +82,10 @@ def _wait_detached(run: Run, record: PortRecord) -> None:
     def look() -> bool | None:
         assert record.neutron_id is not None
         port = run.network.port(record.neutron_id)
-        return True if port is None or not port.device_id else None
+        if port is None or not port.device_id:
+            return True
+        # Nova has not finished that attach: it accepts a detach and does nothing.
+        return True if vnic.judge(port.vif_type, port.host) is vnic.Binding.FAILED else None
 
     wait_for(look, timeout, _POLL, busy)
 

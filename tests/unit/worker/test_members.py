@@ -129,6 +129,20 @@ def test_mixed_kinds(world: World, kind: str, subnet: str) -> None:
     assert world.codes(member, scene.lb) == []
 
 
+def test_port_that_cannot_be_bound(world: World) -> None:
+    """That member is ERROR, at once; the port is not waited for: Nova never detaches it."""
+    scene = working(world)
+    for host in world.cloud.hosts.values():
+        host.binds = False
+    member = world.add_member(scene.pool, "10.3.0.9", "sub-3", **DIRECT)
+    attempts = world.run_all()
+    assert len(attempts) == 1
+    assert world.agent.provisioning(member) == "ERROR"
+    assert world.codes(member, scene.lb) == ["binding-failed"]
+    assert "net-3" not in networks(world, scene.lb)
+    clean(world, scene.lb)
+
+
 def test_member_that_stays_out_does_not_decide_the_kind(world: World) -> None:
     scene = working(world)
     world.cloud.fail("attach_port", errors.no_vf())
