@@ -96,8 +96,9 @@ class Exchange:
             log = self._settings.log / "bench-our-worker-app.log"
             command = self._settings.bin / "sriov-provider"
             ours = (command, "--log-file", log, "--config-file", file, "worker")
-        for name, line in (("stock", stock), ("our", ours)):
-            self._processes.start(f"bench-{name}-worker", *line, PYTHONPATH=str(ROOT))
+        self._processes.start("bench-stock-worker", *stock, PYTHONPATH=str(ROOT))
+        # as etc/systemd/sriov-provider-worker.service starts it
+        self._processes.start("bench-our-worker", *ours, PYTHONPATH=str(ROOT), PYTHONOPTIMIZE="2")
 
     def _files(self) -> tuple[str | Path, ...]:
         return "--config-file", self._octavia, "--config-file", self._extra

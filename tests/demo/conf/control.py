@@ -16,6 +16,7 @@ FILTERS = (
     "ServerGroupAntiAffinityFilter",
     "ServerGroupAffinityFilter",
     "PciPassthroughFilter",
+    "AggregateInstanceExtraSpecsFilter",
 )
 
 
