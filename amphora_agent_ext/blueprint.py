@@ -43,9 +43,8 @@ def _read(firewall: Firewall) -> flask.Response:
 
 
 def _write(firewall: Firewall) -> flask.Response:
-    body = flask.request.get_json(force=True, silent=True)
     try:
-        document = schema.parse(body)
+        document = schema.decode(flask.request.get_data())
     except DocumentError as error:
         return _answer(400, "The rule document is not valid", error.reason, error.path)
     return flask.jsonify(dataclasses.asdict(firewall.apply(document)))

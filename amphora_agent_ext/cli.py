@@ -94,12 +94,7 @@ def _firewall(options: argparse.Namespace) -> Firewall:
 
 
 def _document(path: Path) -> model.Document:
-    try:
-        return schema.parse(json.loads(path.read_text()))
-    except ValueError as error:
-        if isinstance(error, DocumentError):
-            raise
-        raise DocumentError("", f"not JSON: {error}") from error
+    return schema.decode(path.read_bytes())
 
 
 if __name__ == "__main__":

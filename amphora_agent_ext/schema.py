@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import json
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -39,7 +40,7 @@ SCHEMA = _object(
         "interfaces": _list(
             _object(
                 {
-                    "mac": {"type": "string", "pattern": "^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$"},
+                    "mac": {"type": "string", "pattern": r"^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}\Z"},
                     "filter": {"enum": [f.value for f in model.Filter]},
                     "vips": _STRINGS,
                     "addresses": _STRINGS,
@@ -78,6 +79,21 @@ SCHEMA = _object(
     "peer_port",
     "echo",
 )
+
+
+def decode(text: str | bytes) -> model.Document:
+    """:func:`parse` for JSON that is not decoded yet.
+
+    :raises DocumentError: also for what is not JSON, or nested too deeply to be looked at
+    """
+    try:
+        return parse(json.loads(text))
+    except DocumentError:
+        raise
+    except ValueError as error:
+        raise DocumentError("", f"not JSON: {error}") from error
+    except RecursionError as error:
+        raise DocumentError("", "nested too deeply") from error
 
 
 def parse(body: object) -> model.Document:

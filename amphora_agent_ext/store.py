@@ -22,10 +22,10 @@ def load(path: Path) -> model.Document | None:
     :raises FirewallError: there is a file, but no valid document in it
     """
     try:
-        return schema.parse(json.loads(path.read_text()))
+        return schema.decode(path.read_bytes())
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, DocumentError) as error:
+    except (OSError, DocumentError) as error:
         raise FirewallError(f"{path} cannot be read", str(error)) from error
 
 

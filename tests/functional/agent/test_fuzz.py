@@ -1,0 +1,312 @@
+"""Whatever is sent to the agent: no internal error, and no rule changes unless it is accepted.
+
+``SRIOV_TESTS_EXAMPLES=100000`` makes so many examples instead of a few hundred.
+"""
+
+from __future__ import annotations
+
+import collections
+import copy
+import dataclasses
+import json
+import logging
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from octavia.common import config  # noqa: F401  (registers the options)
+from oslo_config import cfg, fixture
+from werkzeug.test import TestResponse
+
+from amphora_agent_ext import agent, model, schema
+from amphora_agent_ext.apply import Firewall
+from tests.functional import netns
+from tests.unit.amphora_agent_ext.strategies import documents
+
+EXAMPLES = int(os.environ.get("SRIOV_TESTS_EXAMPLES", "400"))
+pytestmark = [pytest.mark.root, pytest.mark.timeout(max(300, EXAMPLES))]
+
+PATH = "/1.0/security-group"
+# Netlink: family, message "get generation" of nftables, its attribute "generation id".
+_NETFILTER, _GET_GENERATION, _GENERATION_ID = 12, 0x0A10, 1
+
+
+@dataclasses.dataclass(repr=False)
+class Target:
+    """The whole application over a real table, and a second table to compare it with."""
+
+    space: netns.Namespace
+    firewall: Firewall
+    client: FlaskClient
+    netlink: socket.socket
+    complaints: list[str]
+    replica: Replica
+    answers: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+
+    def generation(self) -> int:
+        """Of all rules in the namespace: the kernel counts every transaction."""
+        self.netlink.send(struct.pack("=IHHIIBBH", 20, _GET_GENERATION, 1, 0, 0, 0, 0, 0))
+        answer, at = self.netlink.recv(4096), 20
+        while at < len(answer):
+            length, kind = struct.unpack_from("=HH", answer, at)
+            if kind == _GENERATION_ID:
+                return int(struct.unpack_from(">I", answer, at + 4)[0])
+            at += (length + 3) & ~3
+        raise AssertionError(f"no generation in {answer!r}")
+
+    def state(self) -> tuple[int, int, int]:
+        """Differs when the rules or the kept document are written."""
+        found = self.firewall.state.stat()
+        return self.generation(), found.st_ino, found.st_mtime_ns
+
+    def send(self, method: str, path: str, data: bytes | None, **more: Any) -> TestResponse:
+        """One request; checks what holds for every request."""
+        before = self.state()
+        answer = self.client.open(path, method=method, data=data, **more)
+        self.answers[f"{method if method == 'POST' else 'other'} {answer.status_code}"] += 1
+        told = "\n".join(self.complaints)
+        self.complaints.clear()
+        assert answer.status_code < 500, answer.text
+        assert not told
+        if answer.status_code != 200 or method != "POST":
+            assert self.state() == before
+        return answer
+
+    def post(self, data: bytes) -> bool:
+        """Post a body; True when it was accepted, and then it is in force."""
+        old, before = self.firewall.read().digest, self.generation()
+        answer = self.send("POST", PATH, data)
+        told: Any = answer.json
+        if answer.status_code == 200:
+            expected = model.digest(schema.parse(json.loads(data)))
+            assert told["digest"] == self.firewall.read().digest == expected
+            assert (self.generation() != before) is (old != expected)
+            return True
+        assert answer.status_code == 400
+        assert set(told) == {"message", "details", "path"}
+        return False
+
+
+@dataclasses.dataclass
+class Replica:
+    """A firewall that always makes its table anew."""
+
+    space: netns.Namespace
+    firewall: Firewall
+
+    def content(self, document: model.Document) -> dict[str, list[str]]:
+        self.space.nft("flush", "ruleset")
+        self.firewall.apply(document)
+        return content(self.space)
+
+
+def content(space: netns.Namespace) -> dict[str, list[str]]:
+    """Rules of each chain, elements of each set and map; without those that have none."""
+    found: dict[str, list[str]] = collections.defaultdict(list)
+    for entry in json.loads(space.nft("-j", "list", "ruleset"))["nftables"]:
+        for kind, item in entry.items():
+            if kind == "rule":
+                found[item["chain"]].append(json.dumps(item["expr"]))
+            elif kind in ("set", "map"):
+                found[item["name"]] += [
+                    *sorted(json.dumps(e) for e in item.get("elem", ())),
+                    *filter(None, [item.get("comment")]),
+                ]
+    return {name: items for name, items in found.items() if items}
+
+
+class Complaints(logging.Handler):
+    """Errors, tracebacks, and all our own code is not content with."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.told: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        ours = record.name.startswith("amphora_agent_ext")
+        if ours or record.exc_info or record.levelno >= logging.ERROR:
+            self.told.append(self.format(record))
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    directory = tmp_path_factory.mktemp("fuzz")
+    options, complaints = fixture.Config(cfg.CONF), Complaints()
+    options.setUp()
+    options.config(group="amphora_agent", agent_server_network_dir=str(directory))
+    logging.getLogger().addHandler(complaints)
+    with netns.namespace("fuzz") as space, netns.namespace("again") as other:
+        firewalls = []
+        for place in (space, other):
+            interfaces(place)
+            files = (directory / f"{place.name}.{n}" for n in ("json", "plugged"))
+            firewalls.append(Firewall(place.name, *files))
+        firewalls[0].apply(model.Document())
+        client = agent.application(None, firewalls[0]).test_client()
+        with space.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETFILTER) as netlink:
+            found = Target(
+                space, firewalls[0], client, netlink, complaints.told, Replica(other, firewalls[1])
+            )
+            yield found
+    logging.getLogger().removeHandler(complaints)
+    options.cleanUp()
+    print("\nanswers:", dict(sorted(found.answers.items())))
+
+
+def interfaces(space: netns.Namespace) -> None:
+    """Those of generated documents, as far as they are plugged; silent ones."""
+    space.sysctl("net.ipv6.conf.default.disable_ipv6", "1")
+    for number in range(3):
+        mac = f"fa:16:3e:00:00:{number:02x}"
+        wire = ("type", "veth", "peer", "name", f"end{number}")
+        space.ip("link", "add", f"eth{number}", "address", mac, *wire)
+
+
+def share(part: float) -> settings:
+    """Settings of a test that makes this part of all examples."""
+    return settings(
+        max_examples=max(1, round(EXAMPLES * part)),
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+TEXTS = st.sampled_from(
+    [
+        *("", " ", "\n", "\0", "\ud800", "é", "x" * 65, "10.0.0.1", "10.0.0.1\n", "10.0.0.0/33"),
+        *("0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", "::", "::1", "ff02::1"),
+        *("fe80::1%eth1", "::ffff:10.0.0.1", "0/0", "::/0", "010.0.0.1", "10.0.0.1/255.0.0.0"),
+        *("tcp", "icmp", "fa:16:3e:00:00:00\n", "fa:16:3e:00:00:0g", "amphora", "neutron"),
+        *('" }; flush ruleset; #', "@own4", "$x", "10.0.0.1-10.0.0.9", "{ 10.0.0.1 }", "../../x"),
+    ]
+)
+SCALARS = st.one_of(
+    *(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20), TEXTS),
+    st.sampled_from([0, 1, 2, 65535, 65536, -1, 80.0, 80.5, 10**30, float("inf"), float("nan")]),
+)
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(TEXTS | st.sampled_from(list(schema.SCHEMA["properties"])), inner)
+    ),
+    max_leaves=12,
+)
+# What closes an opening bracket; nothing closes the rest.
+CLOSING = {ord("["): "]", ord("{"): "}", **dict.fromkeys(map(ord, '":interfacs'))}
+
+
+@st.composite
+def mutants(draw: st.DrawFn) -> Any:
+    """Valid documents with one to three changes somewhere inside."""
+    body = copy.deepcopy(draw(documents()))
+    for _ in range(draw(st.integers(1, 3))):
+        holder, key = draw(st.sampled_from(list(places(body))))
+        value = draw(st.one_of(TEXTS, SCALARS, JSON))
+        match draw(st.sampled_from(["replace", "replace", "remove", "repeat", "add"])):
+            case "remove":
+                del holder[key]
+            case "repeat" if isinstance(holder, list):
+                holder.insert(0, copy.deepcopy(holder[key]))
+            case "add" if isinstance(holder, dict):
+                holder[draw(TEXTS)] = value
+            case _:
+                holder[key] = value
+        if not body:
+            break
+    return body
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """(container, key or index) of everything inside."""
+    if isinstance(value, dict | list):
+        for key in list(value) if isinstance(value, dict) else range(len(value)):
+            yield value, key
+            yield from places(value[key])
+
+
+@st.composite
+def raw(draw: st.DrawFn) -> bytes:
+    """Bytes that are no JSON, or not quite, or too deep, or in another encoding."""
+    text = json.dumps(draw(documents()))
+    match draw(st.sampled_from(["binary", "splice", "deep", "encoded", "digits"])):
+        case "binary":
+            return draw(st.binary(max_size=400))
+        case "splice":
+            start = draw(st.integers(0, len(text)))
+            end = draw(st.integers(start, min(len(text), start + 20)))
+            return text[:start].encode() + draw(st.binary(max_size=8)) + text[end:].encode()
+        case "deep":
+            opening = draw(st.sampled_from(["[", '{"":', '{"interfaces":[', '[{"":']))
+            depth = draw(st.sampled_from([900, 5000, 50_000]) | st.integers(1, 1100))
+            text = opening * depth
+            closed = text + "0" + text[::-1].translate(CLOSING)
+            return draw(st.sampled_from([text, closed])).encode()
+        case "digits":
+            return text.replace("1", "1" * draw(st.integers(1, 6000)), 1).encode()
+        case _:
+            names = ["utf-8-sig", "utf-16", "utf-16-le", "utf-32", "utf-7", "latin-1", "cp037"]
+            return text.encode(draw(st.sampled_from(names)))
+
+
+@share(0.15)
+@given(body=documents())
+def test_a_valid_document_is_applied_exactly(target: Target, body: dict[str, Any]) -> None:
+    assert target.post(json.dumps(body).encode())
+    document = schema.parse(body)
+    # As if it had been the first: of some only, because it takes its time.
+    if model.digest(document)[0] in "08":
+        assert content(target.space) == target.replica.content(document)
+
+
+@share(0.55)
+@given(body=mutants())
+def test_a_changed_document_is_applied_or_changes_nothing(target: Target, body: Any) -> None:
+    target.post(json.dumps(body).encode())
+
+
+@share(0.1)
+@given(body=JSON)
+def test_other_json_changes_nothing(target: Target, body: Any) -> None:
+    assert not target.post(json.dumps(body).encode())
+
+
+@share(0.1)
+@given(body=raw())
+@example(b"[" * 50_000)
+@example(b'{"version": 1, "interfaces": ' + b'{"a":' * 950 + b"0" + b"}" * 951)
+def test_other_bytes_change_nothing_unless_they_are_a_document(target: Target, body: bytes) -> None:
+    target.post(body)
+
+
+@share(0.1)
+@given(
+    method=st.sampled_from(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]),
+    path=st.sampled_from([PATH, PATH + "/", PATH + "/x", PATH + "//", "/1.0/sriov-capabilities"]),
+    query=st.text(max_size=10),
+    headers=st.dictionaries(
+        st.sampled_from(["Content-Type", "Content-Encoding", "Accept", "Range", "Expect"]),
+        st.sampled_from(["application/json; charset=utf-9", "gzip", "text/html", "a=b", "bytes=9-"])
+        | st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=10),
+    ),
+    length=st.sampled_from([None, "", "0", "5", "-1", "abc", "9" * 30]),
+    body=mutants().map(json.dumps).map(str.encode) | st.binary(max_size=50),
+)
+def test_other_requests_change_nothing(
+    target: Target,
+    method: str,
+    path: str,
+    query: str,
+    headers: dict[str, str],
+    length: str | None,
+    body: bytes,
+) -> None:
+    environment = {} if length is None else {"CONTENT_LENGTH": length}
+    more = {"headers": headers, "query_string": {"q": query}, "environ_overrides": environment}
+    target.send(method, path, body, **more)
