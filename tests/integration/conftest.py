@@ -16,6 +16,7 @@ from tests.integration.ground import Ground, of_worker
 def pytest_configure(config: pytest.Config) -> None:
     """Markers, and a word for who runs pytest by hand."""
     config.addinivalue_line("markers", "alone: does something to the whole cloud")
+    config.addinivalue_line("markers", "essential: part of the end-to-end test")
     if not LIVE.is_dir():
         raise pytest.UsageError("not within a demo cloud: run `tox -e integration`")
 

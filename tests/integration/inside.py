@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from typing import Any
 
 from openstack import exceptions
 
-from tests.demo import bootstrap, cloud, diagnosis, leftovers
+from tests.demo import bootstrap, cloud, diagnosis, leftovers, story
 from tests.demo.report import DemoFailure, Report, wait_for
 from tests.demo.settings import ROOT, Settings, from_environment
 
@@ -31,17 +32,18 @@ def pytest(*arguments: str) -> int:
     return 0 if code == NO_TESTS else code
 
 
-def side_by_side(arguments: list[str]) -> int:
+def side_by_side(marks: str, arguments: list[str]) -> int:
     """Tests which disturb nobody together, then the others one by one."""
-    together = pytest("-n", str(WORKERS), "-m", "not alone", *arguments)
-    return pytest("-m", "alone", *arguments) or together
+    which = f"({marks}) and " if marks else ""
+    together = pytest("-n", str(WORKERS), "-m", f"{which}not alone", *arguments)
+    return pytest("-m", f"{which}alone", *arguments) or together
 
 
-def tests(settings: Settings, arguments: list[str]) -> int:
-    """All tests; afterwards nothing may be there that was not there before."""
+def tests(settings: Settings, marks: str, arguments: list[str]) -> int:
+    """All tests with the marks; afterwards nothing may be there that was not there before."""
     api = bootstrap.connect(settings)
     before = leftovers.take(api)
-    return side_by_side(arguments) or nothing_left(api, before)
+    return side_by_side(marks, arguments) or nothing_left(api, before)
 
 
 def nothing_left(api: Any, before: leftovers.Inventory) -> int:
@@ -55,18 +57,29 @@ def nothing_left(api: Any, before: leftovers.Inventory) -> int:
     return 0
 
 
+def options(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Ours, and what is for pytest."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--up", action="store_true", help="bring the cloud up")
+    parser.add_argument("--story", action="store_true", help="tell the demo's story first")
+    parser.add_argument("-m", dest="marks", default="", help="as pytest's")
+    return parser.parse_known_args(arguments)
+
+
 def main(arguments: list[str]) -> int:
     """The exit code. A kept cloud is still there to be looked at, so its logs are not shown."""
-    settings = from_environment()
-    kept = arguments[:1] != ["--up"]
+    settings, report = from_environment(), Report()
+    ours, theirs = options(arguments)
     try:
-        if not kept:
-            cloud.Cloud(settings, Report()).up()
-        code = tests(settings, arguments if kept else arguments[1:])
+        if ours.up:
+            cloud.Cloud(settings, report).up()
+        if ours.story:
+            story.tell(settings, report)
+        code = tests(settings, ours.marks, theirs)
     except (DemoFailure, exceptions.SDKException) as error:
         print(f"\nThe cloud failed: {error}", flush=True)
         code = 1
-    if code and not kept:
+    if code and ours.up:
         diagnosis.show(settings)
     return code
 

@@ -146,6 +146,7 @@ def pending(client: Client) -> bool:
     return bool(client.balancer(RENAMED["web"]).provisioning_status.startswith("PENDING"))
 
 
+@pytest.mark.essential
 def test_every_command_works(terminal: Terminal) -> None:
     """The guide, from bare hosts to a load balancer that was failed over."""
     said = {}

@@ -25,6 +25,7 @@ def dead(ground: Ground) -> Iterator[None]:
         yield
 
 
+@pytest.mark.essential
 def test_hot_plug_while_the_sriov_agents_are_dead(ground: Ground) -> None:
     """Neutron cannot bind the VF: ERROR and nothing left; with the agents back it works."""
     ground.vfs(compute1=1, compute2=1)

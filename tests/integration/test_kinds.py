@@ -13,6 +13,7 @@ from tests.integration.ground import Ground, address
 ALLOWED = "198.18.79.0/24"
 
 
+@pytest.mark.essential
 def test_neutron_filters_an_offloaded_port(ground: Ground) -> None:
     """``direct`` on a host whose card is in switchdev mode: Neutron filters, the amphora lets
     through; after a failover to a legacy host it is the other way round.

@@ -58,6 +58,7 @@ def test_a_load_balancer_on_vfs(ground: Ground, attach: str, kind: str) -> None:
     serves(ground, balancer.vip, members)
 
 
+@pytest.mark.essential
 @ATTACH
 @pytest.mark.parametrize("host", ["compute1", "compute2"])
 def test_a_host_without_vfs_is_no_obstacle(ground: Ground, attach: str, host: str) -> None:
@@ -72,6 +73,7 @@ def test_a_host_without_vfs_is_no_obstacle(ground: Ground, attach: str, host: st
     assert len(ground.ports()) == 1
 
 
+@pytest.mark.essential
 @ATTACH
 def test_no_vf_anywhere(ground: Ground, attach: str) -> None:
     """ERROR, a reason with network, physical network and hosts, and nothing is held."""

@@ -132,6 +132,7 @@ def test_a_compute_flavor_that_has_gone(ground: Ground) -> None:
         ground.empty()
 
 
+@pytest.mark.essential
 def test_the_vip_port_is_deleted_under_our_feet(ground: Ground) -> None:
     """What serves goes on; a listener can be changed; delete leaves nothing."""
     ground.vfs(compute1=2, compute2=2)
