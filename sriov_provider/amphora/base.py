@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from sriov_provider import tree
+from sriov_provider.firewall.counts import Counters
 from sriov_provider.network.base import Subnet
 
 
@@ -61,10 +62,19 @@ class NetworkPlug:
 
 @dataclasses.dataclass(frozen=True)
 class FirewallState:
-    """:ivar digest: of the document in force, empty when there is none"""
+    """:ivar digest: of the document in force; empty when there is none, or when the kernel holds
+        something else than was applied
+    :ivar counters: None when the agent was not asked for them
+    :ivar table: digest of what the kernel holds; empty when the agent does not tell
+    :ivar drifted: True when the agent says that the kernel holds something else
+    :ivar interfaces: name by MAC address, None for one that is not in the amphora
+    """
 
     digest: str
-    counters: Mapping[str, Any]
+    counters: Counters | None = None
+    table: str = ""
+    drifted: bool = False
+    interfaces: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
 
 
 class AmphoraClient(Protocol):
@@ -88,7 +98,19 @@ class AmphoraClient(Protocol):
     def apply_firewall(self, endpoint: Endpoint, document: Mapping[str, Any]) -> FirewallState:
         """Replace the whole ruleset; FIREWALL_REFUSED with the agent's path and reason."""
 
-    def firewall(self, endpoint: Endpoint) -> FirewallState: ...
+    def firewall(
+        self,
+        endpoint: Endpoint,
+        *,
+        counters: bool = True,
+        patience: tuple[float, float] | None = None,
+    ) -> FirewallState:
+        """What the kernel holds.
+
+        :param counters: False is cheaper for the amphora
+        :param patience: seconds to connect and to wait for the answer, with one attempt; by default
+            those of all other calls
+        """
 
     def configure(
         self,

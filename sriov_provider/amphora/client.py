@@ -11,7 +11,7 @@ import tenacity
 from oslo_log import log as logging
 
 from sriov_provider import tree
-from sriov_provider.amphora import certificates, plugs
+from sriov_provider.amphora import certificates, plugs, security_group
 from sriov_provider.amphora import reply as replies
 from sriov_provider.amphora.base import (
     AgentInfo,
@@ -24,27 +24,11 @@ from sriov_provider.amphora.base import (
 from sriov_provider.amphora.memory import Memory
 from sriov_provider.amphora.model import Serving
 from sriov_provider.amphora.reply import Reply
+from sriov_provider.amphora.security_group import Requests
 from sriov_provider.errors import Code, ProviderError
 
 LOG = logging.getLogger(__name__)
-FIREWALL_PATH = "security-group"
 CAPABILITIES_PATH = "sriov-capabilities"
-
-
-class Requests(Protocol):
-    """Carries requests to agents: :class:`sriov_provider.amphora.octavia_rest.Agents`."""
-
-    def request(
-        self,
-        endpoint: Endpoint,
-        method: str,
-        path: str,
-        *,
-        json: Any = None,
-        data: bytes | None = None,
-        timeout: tuple[float, float] | None = None,
-        attempts: int = 3,
-    ) -> Reply: ...
 
 
 class Rendering(Protocol):
@@ -136,12 +120,16 @@ class AgentClient:
             replies.check(last, endpoint, "plug an interface")
 
     def apply_firewall(self, endpoint: Endpoint, document: Mapping[str, Any]) -> FirewallState:
-        answer = self._requests.request(endpoint, "POST", FIREWALL_PATH, json=dict(document))
-        return _firewall_state(answer, endpoint, "apply its firewall")
+        return security_group.apply(self._requests, endpoint, document)
 
-    def firewall(self, endpoint: Endpoint) -> FirewallState:
-        answer = self._requests.request(endpoint, "GET", FIREWALL_PATH)
-        return _firewall_state(answer, endpoint, "show its firewall")
+    def firewall(
+        self,
+        endpoint: Endpoint,
+        *,
+        counters: bool = True,
+        patience: tuple[float, float] | None = None,
+    ) -> FirewallState:
+        return security_group.read(self._requests, endpoint, counters=counters, patience=patience)
 
     def configure(
         self,
@@ -245,13 +233,6 @@ def _interface_missing(answer: Reply) -> bool:
 def _last_result(state: tenacity.RetryCallState) -> Any:
     assert state.outcome is not None
     return state.outcome.result()
-
-
-def _firewall_state(answer: Reply, endpoint: Endpoint, doing: str) -> FirewallState:
-    body = replies.check_firewall(answer, endpoint, doing).mapping
-    if not isinstance(body.get("digest"), str):
-        raise replies.unexpected(endpoint, "a firewall call")
-    return FirewallState(body["digest"], body.get("counters") or {})
 
 
 def _is_id(name: Any) -> bool:

@@ -28,6 +28,7 @@ from sriov_provider.amphora.base import (
     VipPlug,
 )
 from sriov_provider.errors import Code, ProviderError
+from sriov_provider.firewall.counts import Counters
 from tests.fakes.errors import extension_missing
 from tests.fakes.faults import Faults, verb
 
@@ -53,6 +54,9 @@ class AmphoraRow:
     :ivar documents: every rule document that was applied, oldest first
     :ivar configurations: every configuration, oldest first
     :ivar order: verbs that changed something, in order
+    :ivar meddled: digest that somebody else's change of the rules gives, until the next document
+    :ivar gone: MAC addresses whose interface is not there any more
+    :ivar counters: what it has counted
     """
 
     address: str = ""
@@ -62,6 +66,21 @@ class AmphoraRow:
     documents: list[Mapping[str, Any]] = dataclasses.field(default_factory=list)
     configurations: list[Configuration] = dataclasses.field(default_factory=list)
     order: list[str] = dataclasses.field(default_factory=list)
+    meddled: str | None = None
+    gone: set[str] = dataclasses.field(default_factory=set)
+    counters: Counters = dataclasses.field(default_factory=Counters)
+
+    @property
+    def state(self) -> FirewallState:
+        """What the agent tells of its firewall."""
+        applied = digest(self.document) if self.document else ""
+        names = enumerate((i["mac"] for i in self.document.get("interfaces", ())), 1)
+        return FirewallState(
+            applied if self.meddled is None else self.meddled,
+            self.counters,
+            drifted=self.meddled is not None,
+            interfaces={mac: None if mac in self.gone else f"eth{n}" for n, mac in names},
+        )
 
     @property
     def document(self) -> Mapping[str, Any]:
@@ -130,13 +149,21 @@ class FakeAmphora(Faults):
         if self.extension is None:
             raise extension_missing()
         json.dumps(document)  # it has to be JSON, as on the wire
-        self._changed(endpoint, "apply_firewall").documents.append(document)
-        return FirewallState(digest(document), {})
+        row = self._changed(endpoint, "apply_firewall")
+        row.documents.append(document)
+        row.meddled = None
+        return row.state
 
     @verb
-    def firewall(self, endpoint: Endpoint) -> FirewallState:
-        document = self._reach(endpoint).document
-        return FirewallState(digest(document) if document else "", {})
+    def firewall(
+        self,
+        endpoint: Endpoint,
+        *,
+        counters: bool = True,
+        patience: tuple[float, float] | None = None,
+    ) -> FirewallState:
+        state = self._reach(endpoint).state
+        return state if counters else dataclasses.replace(state, counters=None)
 
     @verb
     def configure(

@@ -241,7 +241,7 @@ def test_firewall(start: Start) -> None:
         f"POST {path}": [Answer(400, refusal), Answer(200, {"digest": "d", "counters": {}})],
     }
     with start(Agent(answers=answers)):
-        assert client().firewall(ENDPOINT) == FirewallState("", {})
+        assert client().firewall(ENDPOINT) == FirewallState("")
         with pytest.raises(ProviderError, match=r"members/0/port.*not a port"):
             client().apply_firewall(ENDPOINT, {"version": 1})
         assert client().apply_firewall(ENDPOINT, {"version": 1}).digest == "d"

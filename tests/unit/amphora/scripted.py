@@ -18,6 +18,8 @@ class Call:
     path: str
     json: Any = None
     data: bytes | None = None
+    timeout: tuple[float, float] | None = None
+    attempts: int = 3
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -45,7 +47,7 @@ class ScriptedAgent:
         timeout: tuple[float, float] | None = None,
         attempts: int = 3,
     ) -> Reply:
-        call = Call(method, path, json, data)
+        call = Call(method, path, json, data, timeout, attempts)
         self.calls.append(call)
         if str(call) in self.answers:
             script = self.answers[str(call)]

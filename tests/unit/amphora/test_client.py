@@ -12,6 +12,7 @@ from sriov_provider.amphora.client import AgentClient, Pace
 from sriov_provider.amphora.model import Serving
 from sriov_provider.amphora.reply import Reply
 from sriov_provider.errors import Code, ProviderError
+from sriov_provider.firewall.counts import Count, Counters, ListenerCount
 from tests.unit.amphora import plain_scenarios, tls_scenarios
 from tests.unit.amphora.scenarios import (
     AMPHORA,
@@ -152,16 +153,61 @@ class TestPlug:
 
 class TestFirewall:
     DOCUMENT = {"version": 1, "interfaces": []}
-    STATE = Reply(200, {"digest": "abc", "interfaces": {}, "counters": {"drop": {"packets": 3}}})
+    OLD = Reply(
+        200,
+        {
+            "digest": "abc",
+            "interfaces": {"m1": "eth1", "m2": None},
+            "counters": {
+                "named": {"drop_new": {"packets": 3, "bytes": 180}},
+                "refused": {"l1": {"packets": 1, "bytes": 60}},
+            },
+        },
+    )
+    NEW = Reply(
+        200,
+        {
+            "digest": "",
+            "table": "def",
+            "drifted": True,
+            "interfaces": {"m1": "eth1", "m2": None},
+            "counters": {
+                "named": {"drop_new": {"packets": 3, "bytes": 180}},
+                "listeners": {
+                    "l1": {
+                        "accepted": {"packets": 9, "bytes": 540},
+                        "refused": {"packets": 1, "bytes": 60},
+                    }
+                },
+            },
+        },
+    )
 
     def test_apply_and_read(self) -> None:
-        agent = ScriptedAgent(
-            {"POST security-group": [self.STATE], "GET security-group": [self.STATE]}
-        )
-        expected = FirewallState("abc", {"drop": {"packets": 3}})
+        agent = ScriptedAgent({"POST security-group": [self.OLD], "GET security-group": [self.OLD]})
+        named = {"drop_new": Count(3, 180)}
+        counted = Counters(named, {"l1": ListenerCount(None, Count(1, 60))})
+        expected = FirewallState("abc", counted, interfaces={"m1": "eth1", "m2": None})
         assert client(agent).apply_firewall(ENDPOINT, self.DOCUMENT) == expected
         assert client(agent).firewall(ENDPOINT) == expected
         assert agent.calls[0].json == self.DOCUMENT
+
+    def test_newer_agents_tell_what_the_kernel_holds(self) -> None:
+        agent = ScriptedAgent({"GET security-group": [self.NEW]})
+        counted = Counters(
+            {"drop_new": Count(3, 180)}, {"l1": ListenerCount(Count(9, 540), Count(1, 60))}
+        )
+        interfaces = {"m1": "eth1", "m2": None}
+        expected = FirewallState("", counted, "def", True, interfaces)
+        assert client(agent).firewall(ENDPOINT) == expected
+
+    def test_a_look_without_counters_is_short(self) -> None:
+        path = "GET security-group?counters=false"
+        agent = ScriptedAgent({path: [Reply(200, {"digest": "abc", "interfaces": {}})]})
+        state = client(agent).firewall(ENDPOINT, counters=False, patience=(1.0, 2.0))
+        assert state == FirewallState("abc")
+        assert agent.asked() == [path]
+        assert (agent.calls[0].timeout, agent.calls[0].attempts) == ((1.0, 2.0), 1)
 
     @pytest.mark.parametrize(
         ("answer", "expected"),
@@ -172,6 +218,8 @@ class TestFirewall:
             (Reply(500), Code.AGENT_ERROR),
             (Reply(200, {"digest": None}), Code.AGENT_ERROR),
             (Reply(200, None, "hello"), Code.AGENT_ERROR),
+            (Reply(200, {"digest": "a", "counters": {"named": {"x": 3}}}), Code.AGENT_ERROR),
+            (Reply(200, {"digest": "a", "interfaces": ["eth1"]}), Code.AGENT_ERROR),
         ],
     )
     def test_refused(self, answer: Reply, expected: Code) -> None:
