@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.bench import balancers, firewall
+from tests.bench import balancers, documents
 
 REPEATS = 5
 
@@ -44,12 +44,12 @@ def table(title: str, sizes: tuple[int, ...], rows: dict[str, Callable[[int], ob
 def main() -> int:
     """Always 0: nothing here is a limit."""
     table("plan, members", balancers.SIZES, balancers.ROWS)
-    table("firewall, (port, CIDR) pairs", firewall.SIZES, firewall.ROWS)
+    table("firewall, (port, CIDR) pairs", documents.SIZES, documents.ROWS)
     if os.geteuid() != 0:
         print("LEFT OUT: applying to the kernel needs root.")
         return 0
-    with firewall.namespace() as name:
-        table("firewall, (port, CIDR) pairs", firewall.SIZES, firewall.kernel_rows(name))
+    with documents.namespace() as name:
+        table("firewall, (port, CIDR) pairs", documents.SIZES, documents.kernel_rows(name))
     return 0
 
 
