@@ -31,8 +31,11 @@ class _Message(ctypes.Structure):
         ("control", ctypes.c_void_p),
         ("control_length", ctypes.c_size_t),
         ("flags", ctypes.c_int),
-        ("sent", ctypes.c_uint),
     ]
+
+
+class _Entry(ctypes.Structure):
+    _fields_ = [("message", _Message), ("sent", ctypes.c_uint)]
 
 
 class Burst:
@@ -44,13 +47,14 @@ class Burst:
     def __init__(self, frames: Sequence[bytes]) -> None:
         self._buffers = [ctypes.create_string_buffer(f, len(f)) for f in frames]
         self._vectors = (_Vector * BURST)()
-        self._messages = (_Message * BURST)()
+        self._entries = (_Entry * BURST)()
         for n in range(BURST):
             buffer = self._buffers[n % len(self._buffers)]
             self._vectors[n].base = ctypes.addressof(buffer)
             self._vectors[n].length = len(buffer)
-            self._messages[n].vectors = ctypes.pointer(self._vectors[n])
-            self._messages[n].vector_count = 1
+            message = self._entries[n].message
+            message.vectors = ctypes.pointer(self._vectors[n])
+            message.vector_count = 1
 
     def send(self, wire: socket.socket) -> float:
         """Nanoseconds per frame that sending all took.
@@ -59,7 +63,7 @@ class Burst:
         """
         descriptor = wire.fileno()
         begin = time.perf_counter_ns()
-        sent = _libc.sendmmsg(descriptor, self._messages, BURST, 0)
+        sent = _libc.sendmmsg(descriptor, self._entries, BURST, 0)
         taken = time.perf_counter_ns() - begin
         if sent != BURST:
             number = ctypes.get_errno()
