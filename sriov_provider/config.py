@@ -89,6 +89,27 @@ OPTS = (
         help="Seconds for which metrics may be about what Neutron, Nova and Placement said before; "
         "they are asked at most this often.",
     ),
+    cfg.StrOpt(
+        "metrics_firewall",
+        default="listener",
+        choices=[
+            ("listener", "by listener and amphora"),
+            ("load_balancer", "one sum for each load balancer"),
+            ("total", "one sum for all"),
+            ("none", "not asked for"),
+        ],
+        help="How much detail the metrics tell of what amphorae's firewalls have counted. Every "
+        "listener and drop reason of every amphora is a time series of its own.",
+    ),
+    cfg.FloatOpt(
+        "firewall_check_interval",
+        default=None,
+        min=0.0,
+        sample_default=10.0,
+        help="Seconds in which the firewall of each amphora is once compared with what was "
+        "applied, and repaired when it is something else. By default [health_manager] "
+        "heartbeat_interval; 0 compares nothing.",
+    ),
     cfg.BoolOpt(
         "allow_vip_echo",
         default=False,
@@ -143,6 +164,7 @@ DRIVER_AGENT_OPTS = (
     cfg.StrOpt("stats_socket_path", default=_RUN + "stats.sock"),
     cfg.StrOpt("get_socket_path", default=_RUN + "get.sock"),
 )
+HEALTH_MANAGER_OPTS = (cfg.IntOpt("heartbeat_interval", default=10),)
 NETWORKING_OPTS = (
     cfg.IntOpt("port_detach_timeout", default=300),
     cfg.IntOpt("max_retries", default=15),
@@ -213,6 +235,8 @@ class Settings:
     """:ivar vf_totals: see :mod:`sriov_provider.capacity.totals`
     :ivar metrics_address: ``ADDRESS:PORT``, or empty
     :ivar metrics_interval: seconds
+    :ivar metrics_firewall: ``listener``, ``load_balancer``, ``total`` or ``none``
+    :ivar firewall_check_interval: seconds, 0 for never
     :ivar config_files: where they came from, for libraries that read the files themselves
     """
 
@@ -224,6 +248,8 @@ class Settings:
     vf_totals: tuple[str, ...] = ()
     metrics_address: str = ""
     metrics_interval: float = 60.0
+    metrics_firewall: str = "listener"
+    firewall_check_interval: float = 10.0
     config_files: tuple[str, ...] = ()
 
 
@@ -241,6 +267,7 @@ def parse(config_files: Sequence[str]) -> Any:
     conf.register_opts(NOVA_OPTS, "nova")
     conf.register_opts(DRIVER_AGENT_OPTS, "driver_agent")
     conf.register_opts(NETWORKING_OPTS, "networking")
+    conf.register_opts(HEALTH_MANAGER_OPTS, "health_manager")
     conf(
         args=[], project="octavia", default_config_files=list(config_files), default_config_dirs=[]
     )
@@ -281,8 +308,15 @@ def settings(conf: Any) -> Settings:
         vf_totals=tuple(ours.vf_totals),
         metrics_address=ours.metrics_address,
         metrics_interval=ours.metrics_interval,
+        metrics_firewall=ours.metrics_firewall,
+        firewall_check_interval=_check_interval(conf),
         config_files=tuple(str(f) for f in conf.default_config_files or ()),
     )
+
+
+def _check_interval(conf: Any) -> float:
+    own = conf[GROUP].firewall_check_interval
+    return float(conf.health_manager.heartbeat_interval if own is None else own)
 
 
 def _amphora(conf: Any) -> Amphora:

@@ -157,6 +157,28 @@ class Heartbeat(Base):
     busy: Mapped[bool] = mapped_column(server_default=false())
 
 
+class FirewallCheck(Base):
+    """When an amphora's firewall is looked at, and what came of it. Apart from the amphora's own
+    row, which only the worker that has its load balancer's job writes, and which is big.
+
+    ``due_at`` is also the claim: who moves it has the look.
+    """
+
+    __tablename__ = "firewall_check"
+
+    amphora_id: Mapped[str] = mapped_column(
+        ForeignKey("amphora.id", ondelete="CASCADE"), primary_key=True
+    )
+    due_at: Mapped[datetime.datetime] = mapped_column(UtcDateTime)
+    checked_at: Mapped[datetime.datetime | None] = mapped_column(UtcDateTime)
+    failures: Mapped[int] = mapped_column(server_default=text("0"))
+    missing: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    drifts: Mapped[int] = mapped_column(server_default=text("0"))
+    vanished: Mapped[int] = mapped_column(server_default=text("0"))
+    repairs: Mapped[int] = mapped_column(server_default=text("0"))
+    repairs_failed: Mapped[int] = mapped_column(server_default=text("0"))
+
+
 class Reason(Base):
     __tablename__ = "reason"
     __table_args__ = NUMBERED

@@ -16,6 +16,7 @@ SHARED = {
     "nova": config.NOVA_OPTS,
     "driver_agent": config.DRIVER_AGENT_OPTS,
     "networking": config.NETWORKING_OPTS,
+    "health_manager": config.HEALTH_MANAGER_OPTS,
 }
 
 
@@ -72,3 +73,23 @@ def test_anti_affinity_is_off_unless_asked_for(tmp_path: Path) -> None:
 
 def test_the_database_url_is_not_shown() -> None:
     assert "hidden" not in repr(config.Settings(database_connection="mysql://u:hidden@h/d"))
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("", 10.0),
+        ("[health_manager]\nheartbeat_interval = 3\n", 3.0),
+        (
+            "[health_manager]\nheartbeat_interval = 3\n[sriov_provider]\nfirewall_check_interval = 0",
+            0.0,
+        ),
+    ],
+    ids=["default", "heartbeats", "never"],
+)
+def test_firewalls_are_looked_at_as_often_as_hearts_beat(
+    tmp_path: Path, text: str, seconds: float
+) -> None:
+    path = tmp_path / "octavia.conf"
+    path.write_text(text)
+    assert config.settings(config.parse([str(path)])).firewall_check_interval == seconds

@@ -7,10 +7,17 @@ import sqlalchemy as sa
 from alembic import autogenerate
 from alembic.runtime.migration import MigrationContext
 
-from sriov_provider.db import inventory, migrate, models
+from sriov_provider.db import inventory, jobs, migrate, models
 from sriov_provider.db.engine import Sessions, create_engine
 from sriov_provider.errors import Code, ProviderError
-from sriov_provider.records import AmphoraRecord, LoadBalancerRecord, MemberRecord
+from sriov_provider.records import (
+    Action,
+    AmphoraRecord,
+    Job,
+    LoadBalancerRecord,
+    MemberRecord,
+    ObjectType,
+)
 
 
 def _inspect(url: str) -> tuple[set[str], dict[str, set[str]]]:
@@ -85,6 +92,19 @@ def test_rows_survive_and_become_normal(url: str) -> None:
     assert found.load_balancer.vnic_type == "normal"
     assert [m.vnic_type for m in found.members] == ["normal"]
     assert found.amphorae == (amphora,)
+
+
+def test_repair_jobs_do_not_meet_code_that_does_not_know_them(url: str) -> None:
+    migrate.upgrade(url)
+    sessions = Sessions(url)
+    for action in (Action.REPAIR, Action.UPDATE):
+        job = Job(action.value, "lb", action, ObjectType.LOADBALANCER, "lb")
+        sessions.run(lambda session, job=job: jobs.enqueue(session, job))  # type: ignore[misc]
+    sessions.dispose()
+    migrate.downgrade(url, "0004")
+    found = sessions.read(lambda session: jobs.unfinished(session, "lb"))
+    sessions.dispose()
+    assert [job.action for job in found] == [Action.UPDATE]
 
 
 def test_unknown_revision_is_explained(url: str) -> None:
