@@ -181,7 +181,7 @@ def macs(session: Session, amphora_ids: Collection[str]) -> dict[str, tuple[str,
     )
     found: dict[str, tuple[str, ...]] = dict.fromkeys(amphora_ids, ())
     for amphora_id, mac in session.execute(query):
-        found[amphora_id] += (mac.lower(),)
+        found[amphora_id] += (str(mac).lower(),)
     return found
 
 

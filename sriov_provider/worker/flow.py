@@ -16,7 +16,7 @@ from taskflow.patterns import linear_flow, unordered_flow
 from sriov_provider.records import PortRecord
 from sriov_provider.worker.plan_model import AmphoraPlan, ReleaseWhen
 from sriov_provider.worker.run import Run
-from sriov_provider.worker.tasks import amphorae, groups, members, ports, servers
+from sriov_provider.worker.tasks import amphorae, firewall, groups, members, ports, servers
 
 
 def build(run: Run) -> base_flow.Flow:
@@ -24,6 +24,8 @@ def build(run: Run) -> base_flow.Flow:
     plan = run.plan
     if plan.remove_all:
         return _removal(run)
+    if plan.repair_firewall:
+        return _parallel("repair", [firewall.RepairFirewall(run, a) for a in plan.amphorae])
     flow = linear_flow.Flow(f"{plan.job.action.value}:{plan.job.id}")
     if plan.server_group_policy:
         flow.add(groups.EnsureServerGroup(run, plan.load_balancer_id))

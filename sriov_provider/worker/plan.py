@@ -22,7 +22,7 @@ from sriov_provider.records import (
     PortState,
 )
 from sriov_provider.worker import desired, plan_amphora, plan_members
-from sriov_provider.worker.plan_model import Facts, Plan, ReleaseWhen
+from sriov_provider.worker.plan_model import AmphoraPlan, Facts, Plan, ReleaseWhen
 
 SINGLE = "SINGLE"
 STANDALONE = "STANDALONE"
@@ -110,6 +110,22 @@ def removal(job: Job, inventory: Inventory) -> Plan:
         release_ports=inventory.ports,
         adopt=True,
         remove_all=True,
+    )
+
+
+def firewall_repair(job: Job, inventory: Inventory) -> Plan:
+    """The amphorae that serve get the rules on record again, where they have others."""
+    lb_id = job.load_balancer_id
+    ready = [a for a in inventory.amphorae if a.state is AmphoraState.READY]
+    return Plan(
+        job=job,
+        load_balancer_id=lb_id,
+        owner=owner_tag(lb_id),
+        serve=None,
+        topology="",
+        group_name=group_name(lb_id),
+        amphorae=tuple(AmphoraPlan(a, management_network="") for a in ready),
+        repair_firewall=True,
     )
 
 

@@ -86,6 +86,7 @@ class Plan:
     :ivar leftovers: rows of ports to release whose release may fail: what one job could not give
         back must not keep the next ones from their end
     :ivar remove_all: the load balancer goes, with its groups
+    :ivar repair_firewall: the amphorae's rules are applied again where they are others; no more
     """
 
     job: Job
@@ -108,6 +109,7 @@ class Plan:
     vip_groups: bool = False
     leftovers: frozenset[str] = frozenset()
     remove_all: bool = False
+    repair_firewall: bool = False
 
     @property
     def elsewhere(self) -> bool:

@@ -11,6 +11,7 @@ from typing import TypeVar
 from sriov_provider import config, tree
 from sriov_provider.amphora.base import AmphoraBuilder, AmphoraClient, Endpoint
 from sriov_provider.compute.base import Compute
+from sriov_provider.db.firewall_checks import Repair
 from sriov_provider.errors import Code, ProviderError, Reason
 from sriov_provider.network.base import NetworkClient, Port
 from sriov_provider.records import Job
@@ -22,6 +23,8 @@ T = TypeVar("T")
 
 # Seconds. What is quick is noticed quickly; what is slow is not asked about more often.
 _FIRST_PAUSE = 0.1
+# Seconds to connect to an agent, and for its answer, when a quick question is all there is.
+PATIENCE = (2.0, 5.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +61,8 @@ class Run:
         self._failed = dict(plan.failed)
         self._tried = dict.fromkeys(plan.job.hosts_tried)
         self._found: dict[str, Port] | None = None
+        # What came of the repair of each amphora.
+        self.repairs: list[Repair] = []
 
     @property
     def failed(self) -> dict[str, Reason]:

@@ -26,6 +26,7 @@ from sriov_provider.records import (
 from sriov_provider.worker import desired, engine, facts, flow, outcome, plan
 from sriov_provider.worker.book import Book
 from sriov_provider.worker.plan_model import Plan
+from sriov_provider.worker.repair import Repairs
 from sriov_provider.worker.run import Run, Services, may_pass
 from sriov_provider.worker.trees import TreeReader
 
@@ -53,6 +54,7 @@ class Runner:
         self._trees = trees
         self._executor = executor
         self._check_lease = check_lease
+        self._repairs = Repairs(sessions, services, executor, check_lease)
 
     def run(self, job: Job) -> None:
         """Run a claimed job to its outcome; every failure ends as a reason on record.
@@ -64,6 +66,9 @@ class Runner:
             job.id, job.attempt, job.action.value, job.object_type.value, job.object_id,
             job.load_balancer_id,
         )  # fmt: skip
+        if job.action is Action.REPAIR:
+            self._repairs.run(job)
+            return
         lb: tree.LoadBalancer | None = None
         try:
             self._check_attempt(job)

@@ -5,10 +5,12 @@ It runs inside octavia's driver-agent as provider agent, and stand-alone to scal
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
@@ -32,6 +34,7 @@ from sriov_provider.worker.leases import Leases
 from sriov_provider.worker.run import Services
 from sriov_provider.worker.runner import Runner
 from sriov_provider.worker.trees import TreeReader
+from sriov_provider.worker.watch import Watch
 
 LOG = logging.getLogger(__name__)
 
@@ -65,9 +68,12 @@ class Worker:
         self._leases = Leases(self._sessions, worker.lease_seconds)
         self._retention = Retention(self._sessions, worker.job_retention)
         self._stopping = threading.Event()
+        outside = world or services(conf, self.settings)
+        interval = self.settings.firewall_check_interval
+        self._watch = Watch(self._sessions, outside.amphora, interval, self._hint)
         self.runner = Runner(
             self._sessions,
-            world or services(conf, self.settings),
+            outside,
             TreeReader(self._agent.get_tree, worker.tree_timeout),
             self._tasks,
             self._leases.check,
@@ -88,12 +94,7 @@ class Worker:
         """
         listener = server.build(self.settings.config_files, self.settings.worker.owner, self.wake)
         listener.start()
-        threads = [
-            threading.Thread(target=self._deliver, name="outbox", daemon=True),
-            threading.Thread(
-                target=self._leases.keep, args=(self._stopping,), name="leases", daemon=True
-            ),
-        ]
+        threads = list(self._threads())
         for thread in threads:
             thread.start()
         LOG.info("Worker %s is ready", self._owner)
@@ -103,6 +104,16 @@ class Worker:
             listener.stop()
             listener.wait()
             self._finish(threads)
+
+    def _threads(self) -> Iterator[threading.Thread]:
+        yield threading.Thread(target=self._deliver, name="outbox", daemon=True)
+        yield threading.Thread(
+            target=self._leases.keep, args=(self._stopping,), name="leases", daemon=True
+        )
+        if self.settings.firewall_check_interval:
+            yield threading.Thread(
+                target=self._watch.keep, args=(self._stopping,), name="firewall", daemon=True
+            )
 
     def _poll(self, stop: Event, threads: list[threading.Thread]) -> None:
         while not stop.is_set():
@@ -123,6 +134,11 @@ class Worker:
     def wake(self, job_id: str) -> None:
         """A job was written: run it, and whatever became free to run after it."""
         self._submit(job_id)
+
+    def _hint(self, job_id: str) -> None:
+        """As :meth:`wake`; a worker that takes no more jobs leaves it to the others."""
+        with contextlib.suppress(RuntimeError):
+            self.wake(job_id)
 
     def _submit(self, job_id: str | None) -> None:
         self._jobs.submit(self._drain, job_id).add_done_callback(_tell)

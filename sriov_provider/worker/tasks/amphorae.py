@@ -68,7 +68,9 @@ def apply_rules(run: Run, amphora_id: str, rules: Mapping[str, Any]) -> None:
     endpoint = run.endpoint(amphora_id)
     run.book.change_amphora(amphora_id, firewall_digest=None)
     state = run.services.amphora.apply_firewall(endpoint, rules)
-    run.book.change_amphora(amphora_id, firewall_digest=state.digest, firewall_document=rules)
+    run.book.change_amphora(
+        amphora_id, firewall_digest=state.digest or None, firewall_document=rules
+    )
 
 
 def in_force(record: AmphoraRecord | None, rules: Mapping[str, Any]) -> bool:
