@@ -1,0 +1,1 @@
+"""The image element, run on a Debian that debootstrap makes."""
