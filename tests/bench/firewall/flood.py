@@ -14,7 +14,8 @@ from pathlib import Path
 
 from amphora_agent_ext.apply import Firewall
 from tests.bench.firewall import packets, stock
-from tests.bench.firewall.cases import CASES, Case, Segment, Situation
+from tests.bench.firewall.cases import CASES, Case, Situation
+from tests.bench.firewall.frames import Segment
 from tests.bench.firewall.packets import AGAIN, NONE, OURS, STOCK, SUBJECTS
 from tests.bench.firewall.sender import BURST
 from tests.bench.firewall.world import Receiver, world

@@ -70,9 +70,8 @@ def row(situation: Situation, case: Case, times: Sequence[Sequence[float]]) -> R
     quiet = [n for n, time in enumerate(base) if time <= limit]
 
     def spread(values: Sequence[float]) -> Spread:
-        return Spread(
-            *statistics.quantiles(values, n=4), statistics.median(values[n] for n in quiet)
-        )
+        low, median, high = statistics.quantiles(values, n=4)
+        return Spread(low, median, high, statistics.median(values[n] for n in quiet))
 
     added = {
         subject: spread([t - b for t, b in zip(own, base, strict=True)])

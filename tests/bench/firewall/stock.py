@@ -65,6 +65,8 @@ class Firewall:
 
     @contextlib.contextmanager
     def _constants(self) -> Iterator[None]:
-        values = {"NFT_RULES_FILE": str(self._file), "AMPHORA_NAMESPACE": self._netns}
-        with mock.patch.multiple(constants, **values):
+        with (
+            mock.patch.object(constants, "NFT_RULES_FILE", str(self._file)),
+            mock.patch.object(constants, "AMPHORA_NAMESPACE", self._netns),
+        ):
             yield

@@ -10,7 +10,8 @@ import time
 from collections.abc import Iterator, Sequence
 
 from tests.bench.firewall import frames, sender
-from tests.bench.firewall.cases import FIRST_PORT, MAC, VIP, Segment
+from tests.bench.firewall.cases import FIRST_PORT, MAC, VIP
+from tests.bench.firewall.frames import Segment
 from tests.functional.netns import Namespace, join, namespace
 
 # Behind every filter, in front of sockets: ends the way of what was let in, and counts it.

@@ -1,0 +1,126 @@
+"""Memory of an apply: what the kernel keeps, and what processes need at their peak."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import multiprocessing
+import os
+import statistics
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from tests.bench.firewall import applies, stock
+from tests.bench.firewall.cases import Shape, Situation
+from tests.functional.netns import namespace
+
+# Where the kernel keeps rules and sets. Caches of files are in none of these.
+_KERNEL = ("SUnreclaim:", "VmallocUsed:", "Percpu:")
+_RUNS, _MANY = 5, 1_000
+_SETTLE = 0.3
+
+
+@dataclasses.dataclass(frozen=True)
+class Used:
+    """:ivar kernel: what is in use afterwards and was not before, KiB; others' changes included
+    :ivar peak: of the process that talks to the kernel, on top of what it had, KiB
+    """
+
+    kernel: float
+    peak: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    shape: Shape
+    elements: int
+    ours: Used
+    stock: Used
+
+
+def row(shape: Shape, elements: int) -> Row:
+    """Medians of a few runs, each in a process of its own."""
+    return Row(shape, elements, _median(_ours, shape, elements), _median(_stock, shape, elements))
+
+
+def _median(work: Callable[[Situation], Used], shape: Shape, elements: int) -> Used:
+    context = multiprocessing.get_context("spawn")
+    used = []
+    # What others do meanwhile is nothing against many elements.
+    for _ in range(_RUNS if elements <= _MANY else 1):
+        with concurrent.futures.ProcessPoolExecutor(1, context) as pool:
+            used.append(pool.submit(work, Situation(elements, shape)).result())
+    return Used(statistics.median(u.kernel for u in used), statistics.median(u.peak for u in used))
+
+
+def _ours(situation: Situation) -> Used:
+    document = situation.document
+    with namespace("ours") as space, tempfile.TemporaryDirectory() as name:
+        firewall = applies.firewall(space, Path(name))
+        time.sleep(_SETTLE)
+        before, had = _kernel(), _status(os.getpid(), "VmRSS:")
+        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+        firewall.apply(document)
+        peak = _status(os.getpid(), "VmHWM:") - had
+        time.sleep(_SETTLE)
+        return Used(_kernel() - before, peak)
+
+
+def _stock(situation: Situation) -> Used:
+    rules = stock.rules(situation.load_balancer)
+    with namespace("stock") as space, tempfile.TemporaryDirectory() as name:
+        firewall = stock.Firewall(space.name, Path(name))
+        time.sleep(_SETTLE)
+        before = _kernel()
+        with _watched() as peaks:
+            firewall.boot()
+            firewall.apply(rules)
+        time.sleep(_SETTLE)
+        return Used(_kernel() - before, max(peaks))
+
+
+@contextlib.contextmanager
+def _watched() -> Iterator[list[int]]:
+    """Peaks of the nft processes that this process starts meanwhile, looked at again and again."""
+    peaks, started, end = [0], list[int](), threading.Event()
+
+    class Started(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **settings: Any) -> None:
+            super().__init__(*arguments, **settings)
+            started.append(self.pid)
+
+    def watch() -> None:
+        while not end.wait(0.002):
+            with contextlib.suppress(OSError):  # it has ended
+                peaks.extend(_status(pid, "VmHWM:") for pid in started[-1:])
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        with mock.patch.object(subprocess, "Popen", Started):
+            yield peaks
+    finally:
+        end.set()
+        thread.join()
+
+
+def _kernel() -> int:
+    """KiB."""
+    return sum(_field(Path("/proc/meminfo"), name) for name in _KERNEL)
+
+
+def _status(pid: int, name: str) -> int:
+    """KiB."""
+    return _field(Path(f"/proc/{pid}/status"), name)
+
+
+def _field(path: Path, name: str) -> int:
+    lines = (line.split() for line in path.read_text().splitlines())
+    return next((int(words[1]) for words in lines if words[0] == name), 0)
