@@ -11,7 +11,7 @@ from tests.bench.firewall.packets import AGAIN, OURS, STOCK, Spread
 from tests.bench.firewall.plot import Chart, Line
 
 _BLUE, _SKY, _GREEN, _ORANGE, _RED = "#0072b2", "#56b4e9", "#009e73", "#e69f00", "#d55e00"
-_PACKETS = "{:<20}{:>7}{:>12}{:>23}{:>23}{:>7}{:>13}"
+_PACKETS = "{:<20}{:>6}{:>13}{:>28}{:>28}{:>7}{:>13}"
 _APPLIES = "{:<16}" + "{:>26}" * 5 + "{:>13}"
 _MEMORY = "{:<16}" + "{:>15}" * 4
 
@@ -19,7 +19,7 @@ _MEMORY = "{:<16}" + "{:>15}" * 4
 def packet_table(rows: Sequence[packets.Row]) -> Iterator[str]:
     """Lines of text, by prefix lengths and pairs."""
     yield "Nanoseconds per packet, added to its way without a firewall: median of the paired"
-    yield "differences of all rounds, [quartiles], (median of the quiet rounds)."
+    yield "differences of all rounds, [quartiles], (median of the quietest quarter of the rounds)."
     columns = ("none", "none, again", "stock", "ours", "ratio", "goal, ours")
     for shape in (FEW, MANY):
         for pairs in dict.fromkeys(r.situation.pairs for r in rows):
