@@ -27,11 +27,11 @@ from sriov_provider.errors import ProviderError
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 
-_PREFIX = "octavia_sriov_"
-# Seconds a scrape waits for each of its two sources; Prometheus itself gives up after ten.
+PREFIX = "octavia_sriov_"
+# Seconds a scrape waits for the database and for the cloud; Prometheus itself gives up after ten.
 _PATIENCE = 4.0
 # How many times its interval an answer of the cloud may be old when no new one comes.
-_EXPIRES = 5
+EXPIRES = 5
 
 
 class Latest(Generic[T]):
@@ -100,7 +100,7 @@ class Metrics(Collector):
         :param patience: seconds a scrape waits for each of the two
         """
         self._inside = Latest(inside, max_age=0.0, expires=patience)
-        self._outside = Latest(lambda: outside(self._seen), interval, interval * _EXPIRES)
+        self._outside = Latest(lambda: outside(self._seen), interval, interval * EXPIRES)
         self._seen = Inside()
         self._totals = totals
         self._patience = patience
@@ -167,12 +167,12 @@ def _capacity(found: Report) -> Iterator[GaugeMetricFamily]:
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
-    return GaugeMetricFamily(_PREFIX + name, text, value=float(value))
+    return GaugeMetricFamily(PREFIX + name, text, value=float(value))
 
 
 def _family(name: str, text: str, labels: tuple[str, ...], values: Any) -> GaugeMetricFamily:
     """:param values: number by the labels' values"""
-    family = GaugeMetricFamily(_PREFIX + name, text, labels=labels)
+    family = GaugeMetricFamily(PREFIX + name, text, labels=labels)
     for where, value in sorted(values.items()):
         family.add_metric(where, float(value))
     return family
@@ -196,14 +196,16 @@ class Served:
         self.thread.join()
 
 
-def serve(metrics: Metrics, address: str) -> Served:
-    """:param address: ``ADDRESS:PORT``, an IPv6 address in brackets
+def serve(metrics: Collector, address: str, *more: Collector) -> Served:
+    """:param more: what else is told at each scrape
+    :param address: ``ADDRESS:PORT``, an IPv6 address in brackets
     :raises OSError: it cannot be listened on
     :raises ValueError: it is none
     """
     host, _, port = address.rpartition(":")
     registry = prometheus_client.CollectorRegistry()
-    registry.register(metrics)
+    for collector in (metrics, *more):
+        registry.register(collector)
     name = host.strip("[]") or "127.0.0.1"
     server, thread = prometheus_client.start_http_server(int(port), name, registry)
     return Served(server.server_port, server, thread)

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from sriov_provider import config
+from sriov_provider.amphora import octavia_rest, security_group
 from sriov_provider.capacity import totals
 from sriov_provider.capacity.model import Inside, Outside
 from sriov_provider.cloud import Cloud
-from sriov_provider.db import holdings
+from sriov_provider.db import firewall_checks, holdings
 from sriov_provider.db.engine import Sessions
+from sriov_provider.worker.run import PATIENCE
 
 if TYPE_CHECKING:
     from sriov_provider.metrics import Served
@@ -43,8 +45,11 @@ def metrics(conf: Any) -> Iterator[Served | None]:
 def _serve(conf: Any, settings: config.Settings, sessions: Sessions) -> Served | None:
     """None when the address is taken, as by a second worker on this host: it works all the
     same."""
-    from sriov_provider import metrics  # with its library: memory only for those who ask for it
+    # With its library: memory only for those who ask for it.
+    from sriov_provider import metrics
     from sriov_provider.survey import Survey
+    from sriov_provider.worker.firewall_metrics import FirewallMetrics
+    from sriov_provider.worker.series import Detail
 
     stated = totals.parse(settings.vf_totals)
     survey = Survey(Cloud(conf), stated.resource_classes())
@@ -55,8 +60,15 @@ def _serve(conf: Any, settings: config.Settings, sessions: Sessions) -> Served |
     collector = metrics.Metrics(
         lambda: sessions.read(holdings.read), outside, stated, settings.metrics_interval
     )
+    agents = octavia_rest.Agents()
+    firewalls = FirewallMetrics(
+        lambda: sessions.read(firewall_checks.watched),
+        lambda endpoint: security_group.read(agents, endpoint, patience=PATIENCE),
+        Detail(settings.metrics_firewall),
+        settings.metrics_interval,
+    )
     try:
-        return metrics.serve(collector, settings.metrics_address)
+        return metrics.serve(collector, settings.metrics_address, firewalls)
     except (OSError, ValueError) as error:
         LOG.error("No metrics on %s: %s", settings.metrics_address, error)
         return None

@@ -31,7 +31,8 @@ def _amphora(tmp_path: Path, text: str) -> config.Amphora:
 
 
 @pytest.mark.parametrize(
-    ("group", "option"), [(g, o) for g, opts in SHARED.items() for o in opts], ids=str
+    ("group", "option"),
+    [pytest.param(g, o, id=f"{g}-{o.dest}") for g, opts in SHARED.items() for o in opts],
 )
 def test_a_shared_option_is_the_stock_one(group: str, option: Any) -> None:
     stock = _stock(group)[option.dest]
@@ -81,7 +82,8 @@ def test_the_database_url_is_not_shown() -> None:
         ("", 10.0),
         ("[health_manager]\nheartbeat_interval = 3\n", 3.0),
         (
-            "[health_manager]\nheartbeat_interval = 3\n[sriov_provider]\nfirewall_check_interval = 0",
+            "[health_manager]\nheartbeat_interval = 3\n"
+            "[sriov_provider]\nfirewall_check_interval = 0",
             0.0,
         ),
     ],
