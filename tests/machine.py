@@ -20,6 +20,7 @@ PACKAGES = (
     "keepalived",
     "nftables",
     "libnftables1",
+    "debootstrap",
     "iproute2",
     "openssl",
     "procps",

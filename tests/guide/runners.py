@@ -13,6 +13,7 @@ class Runner(enum.Enum):
 
     CLOUD = "tests/integration/test_admin_guide.py, on the cloud"
     AMPHORA = "tests/integration/test_admin_guide.py, in the amphora"
+    ELEMENT = "tests/functional/element/conftest.py, for an image of debootstrap"
     IMAGE = "tests/packaging/test_admin_guide.py, in empty environments and a directory as root"
 
 
@@ -23,6 +24,7 @@ _RUNNERS = (
     (r"(\w+=\$\()?sriov-provider ", Runner.CLOUD),
     (r"sriov-amphora-firewall ", Runner.AMPHORA),
     (r"ip netns exec amphora-haproxy nft ", Runner.AMPHORA),
+    (r"DIB_LOCAL_ELEMENTS", Runner.ELEMENT),
     (r"(/opt/amphora-agent-venv/bin/)?pip (wheel|install) ", Runner.IMAGE),
     (r"(cp|ln|systemctl) ", Runner.IMAGE),
 )

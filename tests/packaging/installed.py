@@ -61,17 +61,22 @@ def clean() -> dict[str, str]:
 
 def build_wheel(directory: Path) -> Path:
     """Builds the wheel in an isolated environment, from a copy of the sources."""
-    copy = directory / "source"
-    copy.mkdir()
-    skip = shutil.ignore_patterns("__pycache__", "*.egg-info", "build")
-    for name in SOURCES:
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, copy / name, ignore=skip)
-        else:
-            shutil.copy(ROOT / name, copy)
+    copy = copy_sources(directory / "source")
     _uv("build", "--wheel", "--out-dir", str(directory / "dist"), str(copy))
     (wheel,) = (directory / "dist").glob("*.whl")
     return wheel
+
+
+def copy_sources(directory: Path) -> Path:
+    """Makes the directory: the checkout without what was built in it."""
+    directory.mkdir(parents=True)
+    skip = shutil.ignore_patterns("__pycache__", "*.egg-info", "build")
+    for name in SOURCES:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, directory / name, ignore=skip)
+        else:
+            shutil.copy(ROOT / name, directory)
+    return directory
 
 
 def install(wheel: Path, extras: str, directory: Path) -> Environment:

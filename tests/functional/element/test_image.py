@@ -1,0 +1,135 @@
+"""The element's install steps, and what comes of them, in an image made by debootstrap."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.functional.agent.conftest import DOCUMENT
+from tests.functional.element import guest
+from tests.functional.element.conftest import NFT, Built
+
+pytestmark = pytest.mark.root
+
+VENV = Path("opt/amphora-agent-venv")
+UNITS = "usr/lib/systemd/system"
+OURS = ("sriov-amphora-agent", "sriov-amphora-firewall")
+
+
+def test_commands_are_where_the_units_look(built: Built) -> None:
+    for name in OURS:
+        link = built.image.root / "usr/local/bin" / name
+        assert link.readlink() == Path("/") / VENV / "bin" / name
+        assert name in built.image.run(f"/usr/local/bin/{name}", "--help")
+
+
+def test_the_stock_agent_is_what_it_was(built: Built) -> None:
+    code = "from importlib.metadata import version; print(version('octavia'))"
+    assert built.image.run(f"/{VENV}/bin/python", "-c", code) == built.octavia
+    assert (built.image.root / "usr/local/bin/amphora-agent").readlink().name == "amphora-agent"
+    unit = (built.image.root / UNITS / "amphora-agent.service").read_text()
+    assert "ExecStart=/usr/local/bin/amphora-agent " in unit
+
+
+def test_nftables_is_the_release_s_own(built: Built) -> None:
+    assert f"v{NFT[built.image.release]} " in built.image.run("nft", "--version")
+    system = "import nftables; print(nftables.__file__)"
+    assert "/usr/lib/python3/" in built.image.run("/usr/bin/python3", "-c", system)
+
+
+def test_nothing_of_the_build_is_left(built: Built) -> None:
+    assert list((built.image.root / "tmp").iterdir()) == []
+    assert not (built.image.root / "opt/octavia-sriov-provider").exists()
+
+
+def test_units_are_enabled_and_systemd_takes_them(built: Built) -> None:
+    write_netns_unit(built)
+    enabled = built.image.run("systemctl", "is-enabled", "sriov-amphora-firewall", "amphora-agent")
+    assert enabled.split() == ["enabled", "enabled"]
+    units = ("sriov-amphora-firewall.service", "amphora-agent.service", "amphora-netns.service")
+    stand_in(built, "certs-ramfs.service")
+    told = built.image.run("systemd-analyze", "verify", "--man=no", *units)
+    assert not [line for line in told.splitlines() if any(unit in line for unit in units)], told
+
+
+def test_the_firewall_comes_before_every_interface(built: Built) -> None:
+    write_netns_unit(built)
+    stand_in(built, "certs-ramfs.service")
+    plan = built.image.run(
+        *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"),
+        *("/lib/systemd/systemd", "--test", "--system", "--unit=multi-user.target"),
+    )
+    units = dict(re.findall(r"^\t?-> Unit (\S+):\n(.*?)(?=^\t?-> Unit |\Z)", plan, re.M | re.S))
+    ours = units["sriov-amphora-firewall.service"]
+    later = set(re.findall(r"^\t+Before: (\S+)", ours, re.M))
+    assert {"network-pre.target", "amphora-netns.service", "amphora-agent.service"} <= later
+
+
+def write_netns_unit(built: Built) -> None:
+    """The stock agent's own code writes it, with the first load balancer."""
+    code = (
+        "from octavia.amphorae.backends.agent.api_server import util;"
+        "util.install_netns_systemd_service()"
+    )
+    built.image.run(f"/{VENV}/bin/python", "-c", code)
+    assert (built.image.root / UNITS / "amphora-netns.service").exists()
+
+
+def stand_in(built: Built, name: str) -> None:
+    """A unit of another element of Octavia."""
+    (built.image.root / UNITS / name).write_text("[Service]\nType=oneshot\nExecStart=/bin/true\n")
+
+
+def test_everything_is_dropped_until_there_is_a_document(built: Built) -> None:
+    with guest.booted(built.image) as machine:
+        machine.start("sriov-amphora-firewall.service")
+        rules = machine.nft("list", "ruleset")
+        assert "drop" in rules
+        assert "accept" not in rules.replace("policy accept", "")
+        assert "ct " not in rules
+        assert json.loads(machine.run("sriov-amphora-firewall", "show", "--json"))["digest"] == ""
+
+
+def test_the_last_document_comes_back_at_boot(built: Built) -> None:
+    (built.image.root / "root/document.json").write_text(json.dumps(DOCUMENT))
+    with guest.booted(built.image) as machine:
+        machine.start("sriov-amphora-firewall.service")
+        machine.run("sriov-amphora-firewall", "apply", "/root/document.json")
+        before = machine.nft("-s", "list", "ruleset")
+    with guest.booted(built.image) as machine:
+        machine.start("sriov-amphora-firewall.service")
+        told = json.loads(machine.run("sriov-amphora-firewall", "show", "--json"))
+        assert machine.nft("-s", "list", "ruleset") == before
+    assert re.fullmatch("[0-9a-f]{64}", told["digest"])
+    (built.image.root / "var/lib/octavia/sriov-firewall.json").unlink()
+
+
+def test_the_same_again_changes_nothing(built: Built) -> None:
+    before = files(built.image.root)
+    built.build()
+    after = files(built.image.root)
+    assert len(before) > 5000
+    assert {p for p in before.keys() | after.keys() if before.get(p) != after.get(p)} == set()
+
+
+def files(root: Path) -> dict[str, tuple[int, str]]:
+    """Mode and contents of what the image is made of."""
+    return {str(p.relative_to(root)): described(p) for p in walk(root)}
+
+
+def walk(root: Path) -> Iterator[Path]:
+    for top in ("etc", "opt", "usr"):
+        yield from (p for p in (root / top).rglob("*") if "__pycache__" not in p.parts)
+
+
+def described(path: Path) -> tuple[int, str]:
+    mode = path.lstat().st_mode
+    if stat.S_ISLNK(mode):
+        return mode, str(path.readlink())
+    return mode, hashlib.sha256(path.read_bytes()).hexdigest() if stat.S_ISREG(mode) else ""
