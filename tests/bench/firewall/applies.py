@@ -25,7 +25,7 @@ GOALS = {10_000: 80, 100_000: 1_000}
 _ROUNDS, _BOOTS = 20, 3
 SECONDS = 20.0
 # Where networks begin that have nothing in common with those at the usual place.
-_ELSEWHERE = 1 << 30
+ELSEWHERE = 1 << 30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +104,7 @@ def _processor() -> float:
 def row(shape: Shape, elements: int, seconds: float = SECONDS) -> Row:
     """Ours and stock in turns, for about so long."""
     here = Situation(elements, shape)
-    there = Situation(elements, shape, skip=_ELSEWHERE)
+    there = Situation(elements, shape, skip=ELSEWHERE)
     for situation in (here, there):
         assert situation.document  # parsed now, and not while the clock runs
     clock = Clock(seconds)

@@ -56,6 +56,9 @@ class Burst:
             message.vectors = ctypes.pointer(self._vectors[n])
             message.vector_count = 1
 
+    def __len__(self) -> int:
+        return sum(entry.message.vector_count for entry in self._entries)
+
     def send(self, wire: socket.socket) -> float:
         """Nanoseconds per frame that sending all took.
 
