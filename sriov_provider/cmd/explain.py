@@ -43,7 +43,7 @@ class Rows(FormattableColumn[Any]):  # type: ignore[misc]
     line: Callable[[Mapping[str, Any]], str] = staticmethod(words.line)
 
     def human_readable(self) -> str:
-        return "\n".join(_fold(self.line(row)) for row in self._value)
+        return "\n".join(fold(self.line(row)) for row in self._value)
 
 
 class Ports(Rows):
@@ -62,7 +62,7 @@ class Lines(FormattableColumn[Any]):  # type: ignore[misc]
     """A list of strings."""
 
     def human_readable(self) -> str:
-        return "\n".join(_fold(line) for line in self._value)
+        return "\n".join(fold(line) for line in self._value)
 
 
 class Explain(ShowOne):  # type: ignore[misc]
@@ -168,7 +168,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _fold(line: str) -> str:
+def fold(line: str) -> str:
     """Without a terminal that tells its width, cliff makes a table as wide as its widest row."""
     return textwrap.fill(
         line, _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False

@@ -16,7 +16,7 @@ from cliff.commandmanager import CommandManager
 from oslo_config import cfg
 
 from sriov_provider import config
-from sriov_provider.cmd import capacity, database, explain, worker
+from sriov_provider.cmd import capacity, database, explain, firewall, worker
 
 COMMANDS = {
     "capacity": capacity.Capacity,
@@ -25,6 +25,7 @@ COMMANDS = {
     "db downgrade": database.Downgrade,
     "db current": database.Current,
     "explain": explain.Explain,
+    "firewall show": firewall.Show,
     "worker": worker.Worker,
 }
 

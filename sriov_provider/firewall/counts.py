@@ -11,6 +11,7 @@ _DROP = "drop_"
 MEANINGS = {
     "drop_refused": "client outside allowed_cidrs",
     "drop_new": "connection to a port nobody serves, or from a member",
+    "drop_flags": "TCP flags that no connection has",
     "drop_spoofed": "one of the amphora's own addresses as source",
     "drop_other": "anything else to an address of the amphora",
     "drop_stray": "not to an address of the amphora",
