@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import re
 import shutil
@@ -16,6 +15,8 @@ from amphora_agent_ext.errors import DocumentError, FirewallError
 
 PREFIX = "/1.0"
 _PLUG = f"{PREFIX}/plug/"
+# Bytes of a request's body: a hundred thousand IPv6 networks, written out, fit in.
+MOST = 8 << 20
 
 
 def create(firewall: Firewall) -> flask.Blueprint:
@@ -35,19 +36,27 @@ def create(firewall: Firewall) -> flask.Blueprint:
 
 
 def _capabilities() -> flask.Response:
-    return flask.jsonify(extension=VERSION, security_group=1, nftables=_nft_version())
+    return flask.jsonify(extension=VERSION, security_group=2, nftables=_nft_version())
 
 
 def _read(firewall: Firewall) -> flask.Response:
-    return flask.jsonify(dataclasses.asdict(firewall.read()))
+    counters = flask.request.args.get("counters", "true").lower() != "false"
+    return flask.jsonify(firewall.read(counters=counters).plain())
 
 
 def _write(firewall: Firewall) -> flask.Response:
+    # One byte more than is taken tells too much from enough, whatever the client announced.
+    announced = flask.request.content_length or 0
+    body = b"" if announced > MOST else flask.request.stream.read(MOST + 1)
+    size = max(announced, len(body))
+    if size > MOST:
+        details = f"{size} bytes or more; at most {MOST} are taken"
+        return _answer(413, "The rule document is too large", details)
     try:
-        document = schema.decode(flask.request.get_data())
+        document = schema.decode(body)
     except DocumentError as error:
         return _answer(400, "The rule document is not valid", error.reason, error.path)
-    return flask.jsonify(dataclasses.asdict(firewall.apply(document)))
+    return flask.jsonify(firewall.apply(document).plain())
 
 
 def _before_plug(firewall: Firewall) -> flask.Response | None:

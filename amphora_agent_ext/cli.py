@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from amphora_agent_ext import kernel, links, model, namespace, render, schema, store
 from amphora_agent_ext.apply import Firewall, State
 from amphora_agent_ext.errors import DocumentError, FirewallError
 from amphora_agent_ext.totals import COUNTERS
+
+# What is said instead of a digest.
+_WITHOUT = {
+    False: "none: everything is dropped",
+    True: "unknown: the table was changed by hand; apply or restore repairs it",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,7 +77,7 @@ def _restore(options: argparse.Namespace) -> None:
 def _show(options: argparse.Namespace) -> None:
     state = _firewall(options).read()
     if options.json:
-        print(json.dumps(dataclasses.asdict(state), indent=2))
+        print(json.dumps(state.plain(), indent=2))
     else:
         _print(state)
     if options.rules:
@@ -80,13 +85,20 @@ def _show(options: argparse.Namespace) -> None:
 
 
 def _print(state: State) -> None:
-    print(f"document   {state.digest or 'none: everything is dropped'}")
+    print(f"document   {state.digest or _WITHOUT[state.drifted]}")
+    print(f"table      {state.table or 'none'}")
     for mac, name in state.interfaces.items():
         print(f"interface  {mac}  {name or 'not plugged'}")
-    for counter, count in state.counters["named"].items():
-        print(f"{count['packets']:>12} {count['bytes']:>14}  {counter:<14}  {COUNTERS[counter]}")
-    for listener, count in state.counters["refused"].items():
-        print(f"{count['packets']:>12} {count['bytes']:>14}  refused by listener {listener}")
+    counters = state.counters or {"named": {}, "listeners": {}}
+    for counter, count in counters["named"].items():
+        print(f"{_count(count)}  {counter:<14}  {COUNTERS[counter]}")
+    for listener, pair in counters["listeners"].items():
+        for kind, count in pair.items():
+            print(f"{_count(count)}  {kind:<14}  listener {listener}")
+
+
+def _count(count: Mapping[str, int]) -> str:
+    return f"{count['packets']:>12} {count['bytes']:>14}"
 
 
 def _firewall(options: argparse.Namespace) -> Firewall:

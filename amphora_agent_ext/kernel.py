@@ -1,22 +1,25 @@
-"""The kernel's side of the table, through libnftables, in process."""
+"""The kernel's side of the table: written through libnftables, in process; read over netlink."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+import logging
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
 
 import nftables
 
-from amphora_agent_ext import namespace
+from amphora_agent_ext import content, namespace, netlink
 from amphora_agent_ext.errors import FirewallError
-from amphora_agent_ext.render import MARK_SET, TABLE, Mark
-from amphora_agent_ext.totals import Count, Totals
+from amphora_agent_ext.render import TABLE
+from amphora_agent_ext.totals import Tally
 
-# Numbers are what nft prints where /etc/protocols is not installed.
-_PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}
-_REFUSED = "nft refused"
-_ABSENT = "No such file or directory"
+LOG = logging.getLogger(__name__)
+T = TypeVar("T")
+
+# Without it the kernel logs packets of its first network namespace only.
+_LOG_ALL = Path("/proc/sys/net/netfilter/nf_log_all_netns")
 
 
 def replace(name: str, transaction: str) -> None:
@@ -27,29 +30,19 @@ def replace(name: str, transaction: str) -> None:
     namespace.inside(name, lambda: _run(transaction))
 
 
-def mark(name: str) -> Mark | None:
-    """What the table in force says it is, None when there is no table of ours."""
-    try:
-        # One set only: for anything else nft reads the elements of all sets first.
-        listing = namespace.inside(name, lambda: _run(f"list set inet {TABLE} {MARK_SET}"))
-    except FirewallError as error:
-        if error.message != _REFUSED or _ABSENT not in error.details:
-            raise
-        return None
-    return Mark.find(listing)
+def generation(name: str) -> int:
+    """Another number after every change of any table of the namespace."""
+    return _read(name, netlink.generation)
 
 
-def totals(name: str) -> Totals:
+def fingerprint(name: str) -> tuple[int, str]:
+    """The generation, and a digest of what the table holds; empty when there is no table."""
+    return _read(name, content.fingerprint)
+
+
+def tally(name: str) -> Tally:
     """What the table in force has counted."""
-
-    def read() -> tuple[str, str]:
-        counters = _run(f"list counters table inet {TABLE}", as_json=True)
-        return counters, _run(f"list set inet {TABLE} listen", as_json=True)
-
-    counters, listen = namespace.inside(name, read)
-    named = {item["name"]: _count(item) for item in _items(counters, "counter")}
-    elements = (e for item in _items(listen, "set") for e in item.get("elem", ()))
-    return Totals(named=named, refused=dict(map(_refused, elements)))
+    return _read(name, content.tally)
 
 
 def listing(name: str) -> str:
@@ -57,29 +50,30 @@ def listing(name: str) -> str:
     return namespace.inside(name, lambda: _run(f"list table inet {TABLE}"))
 
 
-def _run(command: str, *, as_json: bool = False) -> str:
+def log_everywhere() -> None:
+    """Let the kernel log what is dropped in the amphora's namespace."""
+    try:
+        if _LOG_ALL.read_text().strip() == "0":
+            _LOG_ALL.write_text("1")
+    except OSError as error:
+        LOG.warning("The kernel may log no dropped packet of the amphora: %s", error)
+
+
+def _read(name: str, work: Callable[[socket.socket], T]) -> T:
+    def connected() -> T:
+        with netlink.connected() as opened:
+            return work(opened)
+
+    return namespace.inside(name, connected)
+
+
+def _run(command: str) -> str:
     # The netlink socket belongs to the namespace in which this object is made.
     try:
         nft = nftables.Nftables()
     except OSError as problem:
         raise FirewallError("libnftables cannot be loaded", str(problem)) from problem
-    nft.set_json_output(as_json)
     code, output, error = nft.cmd(command)
     if code != 0:
-        raise FirewallError(_REFUSED, str(error).strip()[:1000])
+        raise FirewallError("nft refused", str(error).strip()[:1000])
     return str(output)
-
-
-def _items(output: str, kind: str) -> Iterator[Mapping[str, Any]]:
-    for item in json.loads(output)["nftables"]:
-        if kind in item:
-            yield item[kind]
-
-
-def _refused(element: Mapping[str, Any]) -> tuple[tuple[str, int], Count]:
-    protocol, port = element["elem"]["val"]["concat"]
-    return (_PROTOCOLS.get(protocol, protocol), port), _count(element["elem"]["counter"])
-
-
-def _count(item: Mapping[str, Any]) -> Count:
-    return Count(packets=item["packets"], bytes=item["bytes"])

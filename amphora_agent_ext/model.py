@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import hashlib
 import ipaddress
 import json
 from collections.abc import Iterable
 from typing import Any
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from amphora_agent_ext.networks import Network, collapse
 
-_WHOLE: dict[int, Network] = {
-    4: ipaddress.IPv4Network("0.0.0.0/0"),
-    6: ipaddress.IPv6Network("::/0"),
-}
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Filter(str, enum.Enum):
@@ -43,18 +40,25 @@ class Interface:
 
 @dataclasses.dataclass(frozen=True)
 class Listener:
-    """:ivar allowed_cidrs: who may connect; nobody named means anybody"""
+    """:ivar allowed_cidrs: who may connect; nobody named means anybody. In a normalised document
+    they are sorted and do not overlap, so a network that is everybody stands alone.
+    """
 
     id: str
     protocol: str
     port: int
     allowed_cidrs: tuple[Network, ...] = ()
 
-    def sources(self, version: int) -> tuple[Network, ...]:
-        """Networks of one IP version that may connect; the whole range when all may."""
-        if not self.allowed_cidrs:
-            return (_WHOLE[version],)
-        return tuple(n for n in self.allowed_cidrs if n.version == version)
+    def open(self, version: int) -> bool:
+        """True when every address of this IP version may connect."""
+        return not self.allowed_cidrs or (self.reachable(version) and self._edge(version).bits == 0)
+
+    def reachable(self, version: int) -> bool:
+        """True when some address of this IP version may connect."""
+        return not self.allowed_cidrs or self._edge(version).version == version
+
+    def _edge(self, version: int) -> Network:
+        return self.allowed_cidrs[0 if version == 4 else -1]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +72,10 @@ class Member:
 
 @dataclasses.dataclass(frozen=True)
 class Document:
-    """Everything one amphora's firewall lets in. The empty one lets in nothing but loopback."""
+    """Everything one amphora's firewall lets in. The empty one lets in nothing but loopback.
+
+    :ivar log: dropped packets of each reason to log, at most so many a second; 0: none
+    """
 
     interfaces: tuple[Interface, ...] = ()
     listeners: tuple[Listener, ...] = ()
@@ -77,19 +84,17 @@ class Document:
     peers: tuple[Address, ...] = ()
     peer_port: int | None = None
     echo: bool = False
+    log: int = 0
 
     @property
     def lvs(self) -> bool:
         """True when a listener is served by LVS, which forwards and needs connection tracking."""
         return any(listener.protocol != "tcp" for listener in self.listeners)
 
-
-def collapse(networks: Iterable[Network]) -> tuple[Network, ...]:
-    """Networks without overlap, duplicates or neighbours that could be one; IPv4 first."""
-    known = tuple(networks)
-    v4 = [n for n in known if isinstance(n, ipaddress.IPv4Network)]
-    v6 = [n for n in known if isinstance(n, ipaddress.IPv6Network)]
-    return (*ipaddress.collapse_addresses(v4), *ipaddress.collapse_addresses(v6))
+    @functools.cached_property
+    def text(self) -> str:
+        """The canonical JSON text of this document, which is normalised."""
+        return json.dumps(canonical(self), sort_keys=True, separators=(",", ":"))
 
 
 def normalise(document: Document) -> Document:
@@ -107,15 +112,26 @@ def normalise(document: Document) -> Document:
 
 
 def canonical(document: Document) -> dict[str, Any]:
-    """The normalised document in its JSON form."""
-    plain = dataclasses.asdict(normalise(document), dict_factory=_plain)
-    return {"version": 1, **plain}
+    """The JSON form of a normalised document."""
+    return {
+        "version": 1,
+        "interfaces": [_plain_interface(i) for i in document.interfaces],
+        "listeners": [_plain_listener(x) for x in document.listeners],
+        "members": [
+            {"address": str(m.address), "protocol": m.protocol, "port": m.port}
+            for m in document.members
+        ],
+        "ping": [str(a) for a in document.ping],
+        "peers": [str(a) for a in document.peers],
+        "peer_port": document.peer_port,
+        "echo": document.echo,
+        "log": document.log,
+    }
 
 
 def digest(document: Document) -> str:
     """SHA-256 (hex) of the canonical JSON; equal for documents that mean the same."""
-    text = json.dumps(canonical(document), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(document.text.encode()).hexdigest()
 
 
 def _interface(interface: Interface) -> Interface:
@@ -139,15 +155,21 @@ def _member_key(member: Member) -> tuple[int, int, str, int]:
     return member.address.version, int(member.address), member.protocol, member.port
 
 
-def _plain(items: list[tuple[str, Any]]) -> dict[str, Any]:
-    return {key: _json(value) for key, value in items}
+def _plain_interface(interface: Interface) -> dict[str, Any]:
+    return {
+        "mac": interface.mac,
+        "filter": interface.filter.value,
+        "vips": [str(a) for a in interface.vips],
+        "addresses": [str(a) for a in interface.addresses],
+        "dhcp": interface.dhcp,
+        "slaac": interface.slaac,
+    }
 
 
-def _json(value: Any) -> Any:
-    if isinstance(value, Filter):
-        return value.value
-    if isinstance(value, Address | Network):
-        return str(value)
-    if isinstance(value, tuple):
-        return [_json(item) for item in value]
-    return value
+def _plain_listener(listener: Listener) -> dict[str, Any]:
+    return {
+        "id": listener.id,
+        "protocol": listener.protocol,
+        "port": listener.port,
+        "allowed_cidrs": [str(n) for n in listener.allowed_cidrs],
+    }

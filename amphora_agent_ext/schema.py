@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import ipaddress
 import json
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any
 
-import jsonschema
-
-from amphora_agent_ext import model
+from amphora_agent_ext import fields, model, networks
 from amphora_agent_ext.errors import DocumentError
+from amphora_agent_ext.fields import Path
 
-T = TypeVar("T")
-Path = tuple[str | int, ...]
-
+# Logged packets a second, at most.
+MOST_LOGGED = 1000
 _PORT = {"type": "integer", "minimum": 1, "maximum": 65535}
+_STRING = {"type": "string", "minLength": 1, "maxLength": fields.LONGEST}
 _PROTOCOL = {"enum": ["tcp", "udp", "sctp"]}
-_STRINGS = {"type": "array", "items": {"type": "string", "maxLength": 64}}
+_STRINGS = {"type": "array", "items": {"type": "string", "maxLength": fields.LONGEST}}
 
 
 def _object(properties: Mapping[str, Any], *optional: str) -> dict[str, Any]:
@@ -34,6 +32,7 @@ def _list(items: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": items}
 
 
+# What is taken, as far as a schema can tell.
 SCHEMA = _object(
     {
         "version": {"const": 1},
@@ -56,7 +55,7 @@ SCHEMA = _object(
         "listeners": _list(
             _object(
                 {
-                    "id": {"type": "string", "minLength": 1, "maxLength": 64},
+                    "id": _STRING,
                     "protocol": _PROTOCOL,
                     "port": _PORT,
                     "allowed_cidrs": _STRINGS,
@@ -64,13 +63,12 @@ SCHEMA = _object(
                 "allowed_cidrs",
             )
         ),
-        "members": _list(
-            _object({"address": {"type": "string"}, "protocol": _PROTOCOL, "port": _PORT})
-        ),
+        "members": _list(_object({"address": _STRING, "protocol": _PROTOCOL, "port": _PORT})),
         "ping": _STRINGS,
         "peers": _STRINGS,
         "peer_port": {"anyOf": [_PORT, {"type": "null"}]},
         "echo": {"type": "boolean"},
+        "log": {"type": "integer", "minimum": 0, "maximum": MOST_LOGGED},
     },
     "listeners",
     "members",
@@ -78,7 +76,15 @@ SCHEMA = _object(
     "peers",
     "peer_port",
     "echo",
+    "log",
 )
+
+
+_INTERFACE, _LISTENER, _MEMBER = (
+    SCHEMA["properties"][name]["items"] for name in ("interfaces", "listeners", "members")
+)
+_FILTERS = {f.value: f for f in model.Filter}
+_PROTOCOLS = {name: name for name in ("tcp", "udp", "sctp")}
 
 
 def decode(text: str | bytes) -> model.Document:
@@ -101,76 +107,64 @@ def parse(body: object) -> model.Document:
 
     :raises DocumentError: with the path of what is wrong and the reason
     """
-    error = jsonschema.exceptions.best_match(_validator().iter_errors(body))
-    if error is not None:
-        raise DocumentError(_join(tuple(error.absolute_path)), error.message[:300])
-    assert isinstance(body, dict)
-    document = _document(body)
+    known: Mapping[str, Any] = fields.mapping(body, (), SCHEMA)
+    fields.number(known["version"], ("version",), 1, 1)
+    port = known.get("peer_port")
+    document = model.Document(
+        interfaces=fields.each(known["interfaces"], ("interfaces",), _interface),
+        listeners=fields.each(known.get("listeners", []), ("listeners",), _listener),
+        members=fields.each(known.get("members", []), ("members",), _member),
+        ping=fields.texts(known.get("ping", []), ("ping",), _address),
+        peers=fields.texts(known.get("peers", []), ("peers",), _address),
+        peer_port=None if port is None else _port(port, ("peer_port",)),
+        echo=fields.boolean(known.get("echo", False), ("echo",)),
+        log=fields.number(known.get("log", 0), ("log",), 0, MOST_LOGGED),
+    )
     _check(document)
     return model.normalise(document)
 
 
-@functools.cache
-def _validator() -> Any:
-    return jsonschema.Draft202012Validator(SCHEMA)
-
-
-def _document(body: Mapping[str, Any]) -> model.Document:
-    peer_port = body.get("peer_port")
-    return model.Document(
-        interfaces=_each(body["interfaces"], ("interfaces",), _interface),
-        listeners=_each(body.get("listeners", ()), ("listeners",), _listener),
-        members=_each(body.get("members", ()), ("members",), _member),
-        ping=_each(body.get("ping", ()), ("ping",), _address),
-        peers=_each(body.get("peers", ()), ("peers",), _address),
-        peer_port=None if peer_port is None else int(peer_port),
-        echo=body.get("echo", False),
-    )
-
-
-def _interface(item: Mapping[str, Any], path: Path) -> model.Interface:
+def _interface(value: Any, path: Path) -> model.Interface:
+    item = fields.mapping(value, path, _INTERFACE)
     return model.Interface(
-        mac=item["mac"].lower(),
-        filter=model.Filter(item["filter"]),
-        vips=_each(item.get("vips", ()), (*path, "vips"), _address),
-        addresses=_each(item.get("addresses", ()), (*path, "addresses"), _address),
-        dhcp=item.get("dhcp", False),
-        slaac=item.get("slaac", False),
+        mac=fields.mac(item["mac"], (*path, "mac")),
+        filter=fields.one_of(item["filter"], (*path, "filter"), _FILTERS),
+        vips=fields.texts(item.get("vips", []), (*path, "vips"), _address),
+        addresses=fields.texts(item.get("addresses", []), (*path, "addresses"), _address),
+        dhcp=fields.boolean(item.get("dhcp", False), (*path, "dhcp")),
+        slaac=fields.boolean(item.get("slaac", False), (*path, "slaac")),
     )
 
 
-def _listener(item: Mapping[str, Any], path: Path) -> model.Listener:
+def _listener(value: Any, path: Path) -> model.Listener:
+    item = fields.mapping(value, path, _LISTENER)
+    cidrs = item.get("allowed_cidrs", [])
     return model.Listener(
-        id=item["id"],
-        protocol=item["protocol"],
-        port=int(item["port"]),
-        allowed_cidrs=_each(item.get("allowed_cidrs", ()), (*path, "allowed_cidrs"), _network),
+        id=fields.text(item["id"], (*path, "id"), str),
+        protocol=fields.one_of(item["protocol"], (*path, "protocol"), _PROTOCOLS),
+        port=_port(item["port"], (*path, "port")),
+        allowed_cidrs=fields.texts(cidrs, (*path, "allowed_cidrs"), networks.parse),
     )
 
 
-def _member(item: Mapping[str, Any], path: Path) -> model.Member:
-    address = _address(item["address"], (*path, "address"))
-    return model.Member(address=address, protocol=item["protocol"], port=int(item["port"]))
+def _member(value: Any, path: Path) -> model.Member:
+    item = fields.mapping(value, path, _MEMBER)
+    return model.Member(
+        address=fields.text(item["address"], (*path, "address"), _address),
+        protocol=fields.one_of(item["protocol"], (*path, "protocol"), _PROTOCOLS),
+        port=_port(item["port"], (*path, "port")),
+    )
 
 
-def _address(text: str, path: Path) -> model.Address:
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError as error:
-        raise DocumentError(_join(path), str(error)) from error
+def _port(value: Any, path: Path) -> int:
+    return fields.number(value, path, 1, 65535)
+
+
+def _address(text: str) -> model.Address:
+    address = ipaddress.ip_address(text)
     if address.is_multicast or address.is_unspecified or address.is_loopback or "%" in text:
-        raise DocumentError(_join(path), f"{text!r} cannot be the address of a host on a network")
+        raise ValueError(f"{text!r} cannot be the address of a host on a network")
     return address
-
-
-def _network(text: str, path: Path) -> model.Network:
-    try:
-        if "%" in text:
-            raise ValueError(f"{text!r} has a scope")
-        # Users may write host bits (10.0.0.1/8); what they mean is the network.
-        return ipaddress.ip_network(text, strict=False)
-    except ValueError as error:
-        raise DocumentError(_join(path), str(error)) from error
 
 
 def _check(document: model.Document) -> None:
@@ -179,23 +173,16 @@ def _check(document: model.Document) -> None:
     _unique("listeners", "id", (x.id for x in document.listeners))
     _unique("listeners", "port", ((x.protocol, x.port) for x in document.listeners))
     for index, interface in enumerate(document.interfaces):
+        vips = set(interface.vips)
         for place, address in enumerate(interface.addresses):
-            if address in interface.vips:
-                path = _join(("interfaces", index, "addresses", place))
-                raise DocumentError(path, f"{address} is a VIP of the same interface")
+            if address in vips:
+                path = ("interfaces", index, "addresses", place)
+                raise fields.wrong(path, f"{address} is a VIP of the same interface")
 
 
 def _unique(section: str, key: str, values: Iterable[Hashable]) -> None:
     seen: set[Hashable] = set()
     for index, value in enumerate(values):
         if value in seen:
-            raise DocumentError(_join((section, index, key)), f"{value!r} is there twice")
+            raise fields.wrong((section, index, key), f"{value!r} is there twice")
         seen.add(value)
-
-
-def _each(items: Sequence[Any], path: Path, convert: Callable[[Any, Path], T]) -> tuple[T, ...]:
-    return tuple(convert(item, (*path, index)) for index, item in enumerate(items))
-
-
-def _join(path: Path) -> str:
-    return "/".join(str(part) for part in path)

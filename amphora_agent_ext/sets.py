@@ -1,4 +1,4 @@
-"""Maps and sets of the table: everything whose size depends on the rule document. Pure."""
+"""Maps and sets of the table that hold addresses, ports and interfaces. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 
 from amphora_agent_ext import model
-from amphora_agent_ext.totals import Count
+from amphora_agent_ext.ruleset import Block, block, constant
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,50 +27,73 @@ class Family:
 IPV4 = Family(4, "4", "ip", "ip ttl", "icmp", "ipv4_addr")
 IPV6 = Family(6, "6", "ip6", "ip6 hoplimit", "icmpv6", "ipv6_addr")
 
-# Sets whose elements are networks.
-INTERVALS = {"allow4": IPV4, "allow6": IPV6}
+_PORT = "typeof meta l4proto . th dport;"
 _VERDICTS = {
     model.Filter.AMPHORA: "goto link",
     model.Filter.NEUTRON: "goto neutron",
     model.Filter.DROP: "goto undecided",
 }
+# VRRP by number: nft knows its name only where /etc/protocols is installed.
+VRRP = 112
+_ERRORS = ("destination-unreachable", "time-exceeded", "parameter-problem")
+CONSTANTS = (
+    constant("errors4", "type icmp_type;", *_ERRORS),
+    constant("errors6", "type icmpv6_type;", *_ERRORS, "packet-too-big"),
+    constant("neighbour", "type icmpv6_type;", "nd-neighbor-solicit", "nd-neighbor-advert"),
+    # Next headers that tell that there is no fragment header.
+    constant("whole6", "type inet_proto;", "tcp", "udp", "sctp", "icmpv6", str(VRRP)),
+    constant("nearby", "type ipv6_addr; flags interval;", "fe80::/10", "ff00::/8"),
+    # Of FIN, SYN, RST and ACK what a TCP may send together.
+    constant(
+        "possible", "type tcp_flag;", "syn", "syn | ack", "ack", "fin | ack", "rst", "rst | ack"
+    ),
+    constant("lvs", "type inet_proto;", "udp", "sctp"),
+)
 
 
-def interface_sets(document: model.Document, names: Mapping[str, str]) -> Iterator[str]:
+def interface_blocks(document: model.Document, names: Mapping[str, str]) -> Iterator[Block]:
     """Who filters an interface, and which ones configure themselves from the network."""
     named = [(names[i.mac], i) for i in document.interfaces if i.mac in names]
     ours = [(name, i) for name, i in named if i.filter is model.Filter.AMPHORA]
     verdicts = (f'"{name}" : {_VERDICTS[i.filter]}' for name, i in named)
-    yield _block("map", "links", "typeof iifname : verdict;", verdicts)
-    yield _block("set", "dhcp", "typeof iifname;", (f'"{n}"' for n, i in ours if i.dhcp))
-    yield _block("set", "slaac", "typeof iifname;", (f'"{n}"' for n, i in ours if i.slaac))
+    yield block("map", "links", "typeof iifname : verdict;", verdicts)
+    yield block("set", "dhcp", "typeof iifname;", (f'"{n}"' for n, i in ours if i.dhcp))
+    yield block("set", "slaac", "typeof iifname;", (f'"{n}"' for n, i in ours if i.slaac))
 
 
-def listen_set(document: model.Document, counts: Mapping[tuple[str, int], Count]) -> str:
-    """Every listener's port. What is looked up here was not allowed: a hit is a refused client."""
-    elements = (
-        _counted(f"{x.protocol} . {x.port}", counts.get((x.protocol, x.port), Count()))
-        for x in document.listeners
-    )
-    return _block("set", "listen", "typeof meta l4proto . th dport; counter;", elements)
+def listener_blocks(document: model.Document) -> Iterator[Block]:
+    """Counters of restricted listeners: clients that were found, and clients that were not."""
+    restricted = [
+        f"{x.protocol} . {x.port}" for x in document.listeners if not (x.open(4) and x.open(6))
+    ]
+    yield block("set", "accepted", _PORT, restricted, counted=True)
+    yield block("set", "refused", _PORT, restricted, counted=True)
 
 
-def family_sets(
+def family_blocks(
     document: model.Document, names: Mapping[str, str], family: Family
-) -> Iterator[str]:
+) -> Iterator[Block]:
     """The maps and sets of one IP version."""
     n, ip = family.n, family.ip
-    port, sport = "meta l4proto . th dport", "meta l4proto . th sport"
-    roles = f"typeof iifname . {ip} daddr : verdict;"
-    interval = f"typeof {ip} saddr . {port}; flags interval;"
-    single = f"type {family.address};"
-    yield _block("map", f"role{n}", roles, _roles(document, names, family))
-    yield _block("set", f"own{n}", single, _own(document, family))
-    yield _block("set", f"open{n}", f"typeof {port};", _open(document, family))
-    yield _block("set", f"allow{n}", interval, allowed(document, family))
-    yield _block("set", f"back{n}", f"typeof {ip} saddr . {sport};", _back(document, family))
-    yield _block("set", f"peers{n}", single, _only(document.peers, family))
-    yield _block("set", f"ping{n}", single, _only(document.ping, family))
+    single, back = f"type {family.address};", f"typeof {ip} saddr . meta l4proto . th sport;"
+    roles, ports = f"typeof iifname . {ip} daddr : verdict;", f"{_PORT[:-1]} : verdict;"
+    yield block("map", f"role{n}", roles, _roles(document, names, family))
+    yield block("map", f"port{n}", ports, _ports(document, family), counted=True)
+    yield block("set", f"own{n}", single, _own(document, family))
+    yield block("set", f"back{n}", back, _back(document, family))
+    yield block("set", f"peers{n}", single, _only(document.peers, family))
+    yield block("set", f"ping{n}", single, _only(document.ping, family))
+
+
+def _ports(document: model.Document, family: Family) -> Iterator[str]:
+    for listener in document.listeners:
+        if listener.open(family.version):
+            verdict = "accept"
+        elif listener.reachable(family.version):
+            verdict = f"goto source{family.n}"
+        else:
+            verdict = f"goto refuse{family.n}"
+        yield f"{listener.protocol} . {listener.port} : {verdict}"
 
 
 def _roles(document: model.Document, names: Mapping[str, str], family: Family) -> Iterator[str]:
@@ -89,20 +112,6 @@ def _own(document: model.Document, family: Family) -> list[str]:
     return sorted(_only(every, family))
 
 
-def _open(document: model.Document, family: Family) -> Iterator[str]:
-    for listener in document.listeners:
-        if any(n.prefixlen == 0 for n in listener.sources(family.version)):
-            yield f"{listener.protocol} . {listener.port}"
-
-
-def allowed(document: model.Document, family: Family) -> Iterator[str]:
-    """Elements of the interval set: who may connect to restricted listeners."""
-    for listener in document.listeners:
-        for network in listener.sources(family.version):
-            if network.prefixlen:
-                yield f"{network} . {listener.protocol} . {listener.port}"
-
-
 def _back(document: model.Document, family: Family) -> Iterator[str]:
     for member in document.members:
         if member.address.version == family.version:
@@ -111,13 +120,3 @@ def _back(document: model.Document, family: Family) -> Iterator[str]:
 
 def _only(addresses: Iterable[model.Address], family: Family) -> Iterator[str]:
     return (str(a) for a in addresses if a.version == family.version)
-
-
-def _counted(element: str, count: Count) -> str:
-    return f"{element} counter packets {count.packets} bytes {count.bytes}"
-
-
-def _block(kind: str, name: str, declaration: str, elements: Iterable[str]) -> str:
-    inside = ",\n      ".join(elements)
-    filled = f" elements = {{\n      {inside} }};" if inside else ""
-    return f"  {kind} {name} {{ {declaration}{filled} }}"

@@ -1,19 +1,39 @@
-"""The last document that was applied, on disk, so that a reboot brings it back."""
+"""On disk, so that a reboot or a new agent finds it: the last document, and what became of it."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from amphora_agent_ext import model, schema
+from amphora_agent_ext import model, schema, totals
 from amphora_agent_ext.errors import DocumentError, FirewallError
+from amphora_agent_ext.totals import Totals
 
 STATE = Path("/var/lib/octavia/sriov-firewall.json")
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """What was applied last.
+
+    :ivar edition: of the renderer
+    :ivar document: digest of the document, empty when there was none
+    :ivar names: MAC address -> interface name it was rendered with
+    :ivar table: fingerprint of the table the kernel then held
+    :ivar base: what was counted but is not in the kernel's counters any more
+    """
+
+    edition: int
+    document: str
+    names: Mapping[str, str]
+    table: str
+    base: Totals
 
 
 def load(path: Path) -> model.Document | None:
@@ -37,20 +57,40 @@ def saving(path: Path, document: model.Document) -> Iterator[None]:
 
     :raises FirewallError: it cannot be written; the body has not run then
     """
-    text = json.dumps(model.canonical(document), sort_keys=True)
     with contextlib.ExitStack() as undo:
-        try:
-            name = _write(path, text)
-        except OSError as error:
-            raise FirewallError(f"{path} cannot be written", str(error)) from error
+        name = _prepare(path, document.text)
         undo.callback(name.unlink, missing_ok=True)
         yield
         name.replace(path)
 
 
+def record(path: Path) -> Record | None:
+    """The record beside the document in ``path``, None when there is none of use."""
+    try:
+        body = json.loads(_beside(path).read_bytes())
+        return Record(
+            body["edition"],
+            body["document"],
+            body["names"],
+            body["table"],
+            totals.from_plain(body["base"]),
+        )
+    except (OSError, ValueError, LookupError, TypeError):
+        return None  # as after a change by hand: what is in force is not known
+
+
+def keep(path: Path, record: Record) -> None:
+    """Write the record.
+
+    :raises FirewallError: it cannot be written
+    """
+    body = {**dataclasses.asdict(record), "base": record.base.plain()}
+    _prepare(_beside(path), json.dumps(body)).replace(_beside(path))
+
+
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """One writer at a time: the agent or a person at the console."""
+    """One at a time: the agent or a person at the console."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = path.with_suffix(".lock").open("w")
@@ -59,6 +99,17 @@ def locked(path: Path) -> Iterator[None]:
     with handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+def _beside(path: Path) -> Path:
+    return path.with_suffix(".applied")
+
+
+def _prepare(path: Path, text: str) -> Path:
+    try:
+        return _write(path, text)
+    except OSError as error:
+        raise FirewallError(f"{path} cannot be written", str(error)) from error
 
 
 def _write(path: Path, text: str) -> Path:

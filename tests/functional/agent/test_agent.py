@@ -42,7 +42,7 @@ def test_our_calls_and_the_stock_ones(box: boxes.Box) -> None:
     assert box.call("GET", "/1.0/info")[0] == 200
     status, capabilities = box.call("GET", "/1.0/sriov-capabilities")
     assert status == 200
-    assert capabilities["security_group"] == 1
+    assert capabilities["security_group"] == 2
     assert capabilities["nftables"][0].isdigit()
     status, state = box.call("GET", "/1.0/security-group")
     assert (status, state["digest"]) == (200, "")

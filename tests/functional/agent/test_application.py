@@ -32,7 +32,7 @@ def settings(tmp_path: Path) -> Iterator[fixture.Config]:
 def test_the_stock_application_has_our_calls(amphora: Amphora, settings: fixture.Config) -> None:
     client = agent.application(None, amphora.firewall).test_client()
     assert client.get("/").json == {"api_version": "1.0"}
-    assert client.get("/1.0/sriov-capabilities").json["security_group"] == 1
+    assert client.get("/1.0/sriov-capabilities").json["security_group"] == 2
     assert client.post("/1.0/security-group", json={}).status_code == 400
     assert client.get("/1.0/nothing").status_code == 404
 
@@ -55,7 +55,7 @@ def stock(amphora: Amphora) -> Iterator[flask.Flask]:
 
     @app.post("/1.0/plug/network")
     def plug() -> tuple[dict[str, bool], int]:
-        present = kernel.mark(amphora.firewall.netns) is not None
+        present = bool(kernel.fingerprint(amphora.firewall.netns)[1])
         amphora.space.nft("delete", "table", "inet", "amphora_sriov")
         app.extensions["plugged"] = True
         return {"guarded": present}, app.extensions["answer"]
@@ -73,15 +73,15 @@ def test_plugging_is_guarded_before_and_after(
 ) -> None:
     """After an error as well: a first try may have ended half-way."""
     stock.extensions["answer"] = status
-    assert kernel.mark(amphora.firewall.netns) is None
+    assert not kernel.fingerprint(amphora.firewall.netns)[1]
     answer = stock.test_client().post("/1.0/plug/network")
     assert (answer.status_code, answer.json) == (status, {"guarded": True})
-    assert kernel.mark(amphora.firewall.netns) is not None
+    assert kernel.fingerprint(amphora.firewall.netns)[1]
 
 
 def test_other_calls_do_not_touch_the_table(amphora: Amphora, stock: flask.Flask) -> None:
     assert stock.test_client().get("/1.0/info").status_code == 200
-    assert kernel.mark(amphora.firewall.netns) is None
+    assert not kernel.fingerprint(amphora.firewall.netns)[1]
     amphora.firewall.restore()
 
 

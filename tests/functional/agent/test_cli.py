@@ -35,15 +35,27 @@ def test_apply_then_show(amphora: Amphora, path: str, capsys: pytest.CaptureFixt
     told = capsys.readouterr().out
     assert amphora.get()["digest"] in told
     assert f"interface  {MACS['eth1']}  eth1" in told
-    assert "refused by listener restricted" in told
+    assert "1             40  refused         listener restricted" in told
+    assert f"table      {amphora.get()['table']}" in told
     assert "chain vip4" in told
     assert call(amphora, "show", "--json") == 0
     assert json.loads(capsys.readouterr().out) == amphora.get()
 
 
-def test_show_without_a_table(amphora: Amphora, capsys: pytest.CaptureFixture[str]) -> None:
-    assert call(amphora, "show") == 1
-    assert "not there" in capsys.readouterr().err
+def test_show_of_a_table_that_is_not_the_documents(
+    amphora: Amphora, path: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(amphora, "show") == 0
+    assert "table      none" in capsys.readouterr().out
+    assert call(amphora, "restore") == 0
+    assert call(amphora, "show") == 0
+    assert "none: everything is dropped" in capsys.readouterr().out
+    assert call(amphora, "apply", path) == 0
+    amphora.space.nft("flush", "chain", "inet", "amphora_sriov", "link")
+    assert call(amphora, "show") == 0
+    assert "changed by hand" in capsys.readouterr().out
+    assert call(amphora, "restore") == 0
+    assert amphora.get()["drifted"] is False
 
 
 def test_restore_brings_the_last_document_back(amphora: Amphora, path: str) -> None:

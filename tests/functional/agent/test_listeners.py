@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from amphora_agent_ext.render import TABLE
 from tests.functional.agent.conftest import (
     BASE4,
     BASE6,
@@ -86,22 +87,71 @@ def test_lvs_listeners(
     assert not amphora.passes("eth1", frame("eth1", tcp(source, vip, 999, 5353)))
 
 
+def counted(amphora: Amphora, listener: str, kind: str) -> int:
+    """Packets accepted or refused for one listener."""
+    return int(amphora.get()["counters"]["listeners"][listener][kind]["packets"])
+
+
 def test_a_refused_client_is_counted_by_reason_and_by_listener(ready: Amphora) -> None:
-    for _ in range(3):
-        ready.passes("eth1", frame("eth1", tcp(REFUSED4, VIP4, 40000, 443)))
-    counters = ready.get()["counters"]
-    assert counters["named"]["drop_refused"]["packets"] == 3
-    assert counters["refused"]["restricted"]["packets"] == 3
-    assert counters["refused"]["open"]["packets"] == 0
+    for source, vip in ((REFUSED4, VIP4), (REFUSED4, VIP4), (REFUSED6, VIP6)):
+        ready.passes("eth1", frame("eth1", tcp(source, vip, 40000, 443)))
+    assert ready.dropped("refused") == 3
+    assert counted(ready, "restricted", "refused") == 3
+    assert counted(ready, "restricted", "accepted") == 0
+    assert counted(ready, "open", "refused") == 0
+
+
+@pytest.mark.parametrize(
+    ("listener", "port", "accepted"),
+    [
+        ("open", 80, [(REFUSED4, VIP4), (REFUSED6, VIP6)]),
+        ("restricted", 443, [(ALLOWED4, VIP4), (ALLOWED6, VIP6)]),
+        ("v4-only", 81, [(REFUSED4, VIP4)]),
+    ],
+)
+def test_an_accepted_client_is_counted_for_its_listener(
+    ready: Amphora, listener: str, port: int, accepted: list[tuple[str, str]]
+) -> None:
+    for source, vip in accepted:
+        packet = tcp(source, vip, 40000, port, "A")
+        assert ready.passes("eth1", frame("eth1", packet))
+    told = ready.get()["counters"]["listeners"]
+    assert told[listener]["accepted"]["packets"] == len(accepted)
+    assert told[listener]["accepted"]["bytes"] == sum(60 if ":" in s else 40 for s, _ in accepted)
+    assert sum(t[kind]["packets"] for t in told.values() for kind in t) == len(accepted)
 
 
 def test_the_counts_survive_another_document(ready: Amphora) -> None:
-    ready.passes("eth1", frame("eth1", tcp(REFUSED4, VIP4, 40000, 443)))
-    assert ready.post(document(echo=True)).status_code == 200
-    ready.passes("eth1", frame("eth1", tcp(REFUSED4, VIP4, 40000, 443)))
-    counters = ready.get()["counters"]
-    assert counters["named"]["drop_refused"]["packets"] == 2
-    assert counters["refused"]["restricted"]["packets"] == 2
+    for body in (None, document(echo=True), document(members=[])):
+        assert body is None or ready.post(body).status_code == 200
+        ready.passes("eth1", frame("eth1", tcp(REFUSED4, VIP4, 40000, 443)))
+        ready.passes("eth1", frame("eth1", tcp(ALLOWED4, VIP4, 40000, 443)))
+    assert ready.dropped("refused") == 3
+    assert counted(ready, "restricted", "refused") == 3
+    assert counted(ready, "restricted", "accepted") == 3
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_the_counts_survive_whatever_becomes_of_the_listener(ready: Amphora, by_hand: bool) -> None:
+    """Open or restricted, kept or made anew, the same agent or another one."""
+    some = (["10.0.0.0/8"], ["0.0.0.0/0"], ["10.0.0.0/8", "::/0"], ["10.0.0.0/9"])
+    for number, cidrs in enumerate(([], *some, []), 1):
+        listener = {"id": "a", "protocol": "tcp", "port": 80, "allowed_cidrs": cidrs}
+        assert ready.post(document(listeners=[listener])).status_code == 200
+        assert ready.passes("eth1", frame("eth1", tcp(ALLOWED4, VIP4, 40000, 80)))
+        if by_hand:
+            ready.space.nft("add", "chain", "inet", TABLE, "mine")
+            ready.firewall.memory.held = ready.firewall.memory.rendered = None
+        assert counted(ready, "a", "accepted") == number
+
+
+def test_another_listener_on_the_same_port_starts_at_zero(ready: Amphora) -> None:
+    syn = frame("eth1", tcp(ALLOWED4, VIP4, 40000, 80))
+    for identity in ("first", "second", "second"):
+        listener = {"id": identity, "protocol": "tcp", "port": 80}
+        assert ready.post(document(listeners=[listener])).status_code == 200
+        assert ready.passes("eth1", syn)
+    assert counted(ready, "second", "accepted") == 2
 
 
 def test_closing_a_listener_closes_its_port(ready: Amphora) -> None:

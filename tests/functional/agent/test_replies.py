@@ -51,7 +51,18 @@ def test_a_member_cannot_connect_from_its_port(
 ) -> None:
     opening = frame(interface, tcp(member, address, 8080, 50000, flags))
     assert not ready.passes(interface, opening)
-    assert ready.dropped("new") == 1
+    assert ready.dropped("new" if flags in ("S", "SEC") else "flags") == 1
+
+
+@pytest.mark.parametrize(("interface", "member", "address"), PLACES)
+@pytest.mark.parametrize("flags", ["", "F", "P", "FPU", "SF", "SR", "SFA", "FRA", "SRA"])
+def test_flags_no_connection_has(
+    ready: Amphora, interface: str, member: str, address: str, flags: str
+) -> None:
+    """Neither as replies of a member nor to an open listener."""
+    bogus = frame(interface, tcp(member, address, 8080, 80, flags))
+    assert not ready.passes(interface, bogus)
+    assert ready.dropped("flags") == 1
 
 
 @pytest.mark.parametrize(("interface", "member", "address"), PLACES)

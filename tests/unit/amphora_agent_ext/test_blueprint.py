@@ -21,7 +21,7 @@ def application() -> flask.Flask:
 def test_capabilities() -> None:
     told = application().test_client().get("/1.0/sriov-capabilities").json
     assert told["extension"] == VERSION
-    assert told["security_group"] == 1
+    assert told["security_group"] == 2
     assert told["nftables"] == "" or told["nftables"][0].isdigit()
 
 

@@ -1,31 +1,15 @@
-"""Reading what nft prints, whatever is installed beside it."""
+"""Writing to a kernel that cannot be reached."""
 
 from __future__ import annotations
 
-import json
+import logging
+from pathlib import Path
 
 import nftables
 import pytest
 
 from amphora_agent_ext import kernel, namespace
 from amphora_agent_ext.errors import FirewallError
-from amphora_agent_ext.totals import Count, Totals
-
-COUNTERS = {"nftables": [{"counter": {"name": "drop_new", "packets": 3, "bytes": 180}}]}
-
-
-@pytest.mark.parametrize("protocol", ["sctp", 132])
-def test_protocols_by_name_or_by_number(
-    monkeypatch: pytest.MonkeyPatch, protocol: str | int
-) -> None:
-    value = {"concat": [protocol, 5000]}
-    element = {"elem": {"val": value, "counter": {"packets": 1, "bytes": 60}}}
-    listen = {"nftables": [{"set": {"elem": [element]}}]}
-    told = (json.dumps(COUNTERS), json.dumps(listen))
-    monkeypatch.setattr(namespace, "inside", lambda name, work: told)
-    assert kernel.totals("any") == Totals(
-        {"drop_new": Count(3, 180)}, {("sctp", 5000): Count(1, 60)}
-    )
 
 
 def test_a_missing_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,4 +20,24 @@ def test_a_missing_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(nftables, "Nftables", missing)
     with pytest.raises(FirewallError, match="libnftables cannot be loaded"):
-        kernel.mark("any")
+        kernel.listing("any")
+
+
+@pytest.mark.parametrize(("before", "after"), [("0\n", "1"), ("1\n", "1\n")])
+def test_the_kernel_is_asked_to_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, after: str
+) -> None:
+    setting = tmp_path / "nf_log_all_netns"
+    setting.write_text(before)
+    monkeypatch.setattr(kernel, "_LOG_ALL", setting)
+    kernel.log_everywhere()
+    assert setting.read_text() == after
+
+
+def test_a_kernel_that_cannot_be_asked_to_log_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(kernel, "_LOG_ALL", tmp_path / "absent")
+    with caplog.at_level(logging.WARNING):
+        kernel.log_everywhere()
+    assert "may log no dropped packet" in caplog.text

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import ipaddress
-import itertools
 import random
 from typing import Any
 
@@ -13,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amphora_agent_ext import model, schema
+from amphora_agent_ext.networks import parse
 from tests.unit.amphora_agent_ext.bodies import body, listener
-from tests.unit.amphora_agent_ext.strategies import CIDRS, documents
+from tests.unit.amphora_agent_ext.strategies import documents
 
 
 def networks(*texts: str) -> tuple[model.Network, ...]:
-    return tuple(ipaddress.ip_network(text) for text in texts)
+    return tuple(map(parse, texts))
 
 
 @pytest.mark.parametrize(
@@ -39,29 +38,24 @@ def test_cidrs_are_collapsed(cidrs: list[str], expected: tuple[model.Network, ..
     assert document.listeners[0].allowed_cidrs == expected
 
 
-def test_a_listener_for_nobody_in_particular_is_for_all() -> None:
-    everyone = model.Listener("a", "tcp", 80)
-    assert everyone.sources(4) == networks("0.0.0.0/0")
-    assert everyone.sources(6) == networks("::/0")
-    some = model.Listener("a", "tcp", 80, networks("10.0.0.0/8"))
-    assert some.sources(4) == networks("10.0.0.0/8")
-    assert some.sources(6) == ()
-
-
-@given(cidrs=st.lists(CIDRS, min_size=1), address=st.ip_addresses())
-def test_collapsing_keeps_what_is_allowed(cidrs: list[str], address: model.Address) -> None:
-    given = [ipaddress.ip_network(cidr, strict=False) for cidr in cidrs]
-    collapsed = model.collapse(given)
-    assert any(address in n for n in given) == any(address in n for n in collapsed)
-    for network in given:
-        assert any(network.network_address in n for n in collapsed)
-
-
-@given(cidrs=st.lists(CIDRS))
-def test_collapsed_networks_do_not_overlap(cidrs: list[str]) -> None:
-    collapsed = model.collapse(ipaddress.ip_network(cidr, strict=False) for cidr in cidrs)
-    for one, other in itertools.pairwise(collapsed):
-        assert one.version != other.version or not one.overlaps(other)
+@pytest.mark.parametrize(
+    ("cidrs", "open_to", "reachable"),
+    [
+        ([], (4, 6), (4, 6)),
+        (["10.0.0.0/8"], (), (4,)),
+        (["0.0.0.0/0"], (4,), (4,)),
+        (["::/0", "10.0.0.0/8"], (6,), (4, 6)),
+        (["2001:db8::/32", "192.0.2.0/24", "10.0.0.0/8"], (), (4, 6)),
+        (["0.0.0.0/1", "128.0.0.0/1", "::/0"], (4, 6), (4, 6)),
+        (["2001:db8::/32"], (), (6,)),
+    ],
+)
+def test_who_a_listener_is_for(
+    cidrs: list[str], open_to: tuple[int, ...], reachable: tuple[int, ...]
+) -> None:
+    (parsed,) = schema.parse(body(listeners=[listener(allowed_cidrs=cidrs)])).listeners
+    assert tuple(v for v in (4, 6) if parsed.open(v)) == open_to
+    assert tuple(v for v in (4, 6) if parsed.reachable(v)) == reachable
 
 
 @given(given_body=documents(), seed=st.integers())
@@ -88,6 +82,7 @@ def test_the_digest_tells_documents_apart() -> None:
     documents = [
         model.Document(),
         model.Document(echo=True),
+        model.Document(log=5),
         schema.parse(body()),
         schema.parse(body(members=[])),
         schema.parse(body(listeners=[listener(allowed_cidrs=["10.0.0.0/8"])])),
