@@ -14,6 +14,7 @@ from sriov_provider import config
 from sriov_provider.api import flavor_schema
 from sriov_provider.cmd.main import COMMANDS
 from sriov_provider.errors import Code
+from sriov_provider.firewall.counts import MEANINGS
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "doc/source"
@@ -84,3 +85,10 @@ def test_every_counter_is_explained_as_the_console_does() -> None:
     text = section("agent-api.rst", "POST /1.0/security-group")
     for name, meaning in COUNTERS.items():
         assert re.search(rf"^``{name}``\s+{re.escape(meaning)}$", text, re.M), name
+
+
+def test_every_drop_reason_is_explained_as_the_command_does() -> None:
+    text = section("admin/firewall.rst", "Firewalls: counters and drift")
+    rows = dict(re.findall(r"^``([a-z]+)`` {2,}(\S.*)$", text, re.M))
+    drops = {name: text for name, text in MEANINGS.items() if name.startswith("drop_")}
+    assert {f"drop_{name}": words for name, words in rows.items()} == drops

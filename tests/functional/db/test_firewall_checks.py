@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import collections
 import concurrent.futures
 import dataclasses
 import datetime
+import itertools
+import threading
+import time
+from typing import Any
 
 import pytest
 
+from sriov_provider.amphora.base import Endpoint, FirewallState
 from sriov_provider.db import firewall_checks, inventory, jobs, models
 from sriov_provider.db.engine import Sessions
 from sriov_provider.db.firewall_checks import Look, Repair, Watched
@@ -24,6 +30,8 @@ from sriov_provider.records import (
     PortRole,
     PortState,
 )
+from sriov_provider.worker.watch import Watch
+from tests.fakes.amphora import FakeAmphora
 
 LB = LoadBalancerRecord("lb", "project", "192.0.2.1", "vip", "s", "net", "direct")
 DOCUMENT = {"version": 1}
@@ -31,13 +39,13 @@ NOW = datetime.datetime(2030, 1, 1, tzinfo=datetime.timezone.utc)
 LATER = NOW + datetime.timedelta(seconds=60)
 
 
-def _fill(sessions: Sessions, number: int = 1, **values: object) -> None:
+def _fill(sessions: Sessions, number: int = 1, **values: Any) -> None:
     ready = AmphoraRecord(
         "", "lb", AmphoraState.READY, management_ip="192.0.2.9", firewall_document=DOCUMENT
     )
     sessions.run(lambda s: inventory.save_load_balancer(s, LB))
     for n in range(number):
-        record = dataclasses.replace(ready, **{"id": f"amp{n:03}", **values})  # type: ignore[arg-type]
+        record = dataclasses.replace(ready, **{"id": f"amp{n:03}", **values})
         sessions.run(lambda s, r=record: inventory.save_amphora(s, r))  # type: ignore[misc]
 
 
@@ -64,10 +72,10 @@ def _job(job_id: str = "job", load_balancer_id: str = "lb") -> Job:
     ],
     ids=str,
 )
-def test_only_serving_amphorae_are_looked_at(sessions: Sessions, values: dict[str, object]) -> None:
+def test_only_serving_amphorae_are_looked_at(sessions: Sessions, values: dict[str, Any]) -> None:
     _fill(sessions)
     assert [w.amphora_id for w in _due(sessions)] == ["amp000"]
-    _fill(sessions, **values)
+    _fill(sessions, 1, **values)
     assert _due(sessions) == ()
 
 
@@ -193,3 +201,46 @@ def test_mac_addresses_of_what_is_plugged(sessions: Sessions) -> None:
         sessions.run(lambda s, r=record: inventory.save_port(s, r))  # type: ignore[misc]
     found = sessions.read(lambda s: firewall_checks.macs(s, ["amp000", "amp001"]))
     assert found == {"amp000": ("fa:1",), "amp001": ()}
+
+
+class Agents:
+    """Agents that are in order; remembers when each was asked, and by which worker."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, list[tuple[float, str]]] = collections.defaultdict(list)
+
+    def of(self, worker: str) -> FakeAmphora:
+        made = FakeAmphora()
+
+        def firewall(endpoint: Endpoint, **_: object) -> FirewallState:
+            self.asked[endpoint.amphora_id].append((time.monotonic(), worker))
+            return FirewallState("recorded")
+
+        made.firewall = firewall  # type: ignore[method-assign]
+        return made
+
+
+def test_two_workers_look_at_each_amphora_once_in_an_interval(sessions: Sessions, url: str) -> None:
+    _fill(sessions, 20, firewall_digest="recorded")
+    agents, stop, interval, woken = Agents(), threading.Event(), 2.0, list[str]()
+    theirs = [Sessions(url), Sessions(url)]
+    watches = [
+        Watch(s, agents.of(name), interval, woken.append)
+        for s, name in zip(theirs, ("one", "other"), strict=True)
+    ]
+    threads = [threading.Thread(target=watch.keep, args=(stop,)) for watch in watches]
+    for thread in threads:
+        thread.start()
+    time.sleep(3 * interval)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    for each in theirs:
+        each.dispose()
+    assert len(agents.asked) == 20
+    for looks in agents.asked.values():
+        assert 2 <= len(looks) <= 5
+        pauses = [b - a for (a, _), (b, _) in itertools.pairwise(looks)]
+        assert all(pause > 0.7 * interval for pause in pauses), pauses
+    assert {worker for looks in agents.asked.values() for _, worker in looks} == {"one", "other"}
+    assert woken == []

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from sriov_provider.amphora.base import Endpoint, FirewallState
 from sriov_provider.cmd import firewall, main
+from sriov_provider.cmd.firewall_page import Told
 from sriov_provider.db import firewall_checks, inventory, migrate
 from sriov_provider.db.engine import Sessions
 from sriov_provider.db.firewall_checks import Look
@@ -240,6 +241,6 @@ def test_agents_are_asked_through_the_worker_s_client(config: list[str]) -> None
     """Nothing listens there: told in a sentence, in time."""
     ask = firewall.agents((config[1],), 0.5)
     amphora = dataclasses.replace(AMPHORA, management_ip="127.0.0.1")
-    (told,) = firewall.ask_all([firewall.Told(amphora, None)], ask)
+    (told,) = firewall.ask_all([Told(amphora, None)], ask)
     assert told.state is None
     assert told.answer is not None

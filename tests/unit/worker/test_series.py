@@ -81,7 +81,7 @@ def test_sums_begin_at_zero_and_outlive_amphorae_and_resets() -> None:
 def test_a_new_listener_counts_from_its_beginning() -> None:
     sums = Sums(Detail.LOAD_BALANCER)
     sums.add(samples((A, counters(100, 0))))
-    both = Counters(listeners=counters(100, 0).listeners | counters(8, 0, "new").listeners)
+    both = Counters(listeners={**counters(100, 0).listeners, **counters(8, 0, "new").listeners})
     found = sums.add(samples((A, both)))
     assert shown(found, "firewall_listener_packets")["lb", "accepted"] == 8
 
