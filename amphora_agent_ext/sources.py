@@ -1,9 +1,11 @@
 """Who may connect to restricted listeners: one hash set for each prefix length. Pure.
 
-An address is looked up with its last bits masked off. While a document has few lengths they are
-tried one after the other. With more, a binary search finds the length: a set of ways beside each
-set of networks holds the beginnings of longer networks, and a hit says in which half to go on.
-That is exact because the networks of one listener do not overlap.
+An address is looked up with its last bits masked off. With more than one length, a first lookup
+of the shortest one tells whether any network may be near: most refused clients cost no more. Then,
+while a document has few lengths, they are tried one after the other. With more, a binary search
+finds the length: a set of ways beside each set of networks holds the beginnings of longer networks,
+and a hit says in which half to go on. That is exact because the networks of one listener do not
+overlap.
 
 Interval sets (pipapo) would need no lengths, but a lookup costs them more, taking an element out
 costs a copy of all, and the kernel fills them some microseconds after the rules have changed.
@@ -63,37 +65,41 @@ def blocks(document: model.Document, family: Family) -> Iterator[Block]:
     """The sets of networks, and those of ways when there is a search."""
     known = lengths(document, family)
     steps = search(sorted(known)) if len(known) > LINEAR else {}
+    near = {_near(family, known): min(known)} if len(known) > 1 else {}
+    # Prefix length of a network -> sets that have its beginning, and how much of it.
+    beginnings = {
+        bits: [*near.items(), *((_way(family, at), at) for at in _path(steps, bits))]
+        for bits in known
+    }
     found: dict[str, list[str]] = {_source(family, bits): [] for bits in known}
-    found.update({_way(family, s.bits): [] for s in steps.values() if s.longer})
+    found |= {name: [] for pairs in beginnings.values() for name, _ in pairs}
     for listener in document.listeners:
         if not listener.open(family.version):
-            _collect(found, listener, family, steps)
-    for name, elements in found.items():
-        yield block("set", name, f"typeof {family.ip} saddr . meta l4proto . th dport;", elements)
+            _collect(found, listener, family, beginnings)
+    for name in sorted(found):
+        declaration = f"typeof {family.ip} saddr . meta l4proto . th dport;"
+        yield block("set", name, declaration, found[name])
 
 
 def _collect(
     found: Mapping[str, list[str]],
     listener: model.Listener,
     family: Family,
-    steps: Mapping[int, Step],
+    beginnings: Mapping[int, Sequence[tuple[str, int]]],
 ) -> None:
     port = f" . {listener.protocol} . {listener.port}"
     version, width = family.version, networks.WIDTHS[family.version]
-    paths = {bits: _path(steps, bits) for bits in steps}
-    for network in listener.allowed_cidrs:
-        if network.version != version:
-            continue
-        found[_source(family, network.bits)].append(networks.address(version, network.value) + port)
-        for bits in paths.get(network.bits, ()):
-            unused = width - bits
-            beginning = network.value >> unused << unused
-            found[_way(family, bits)].append(networks.address(version, beginning) + port)
+    for _, value, bits in (n for n in listener.allowed_cidrs if n.version == version):
+        found[_source(family, bits)].append(networks.address(version, value) + port)
+        for name, length in beginnings[bits]:
+            unused = width - length
+            beginning = value >> unused << unused
+            found[name].append(networks.address(version, beginning) + port)
 
 
 def _path(steps: Mapping[int, Step], bits: int) -> list[int]:
     """Lengths at which the search for ``bits`` turns to the longer ones."""
-    turns, at = [], next(iter(steps))
+    turns, at = [], next(iter(steps), bits)
     while at != bits:
         step = steps[at]
         following = step.longer if bits > at else step.shorter
@@ -107,16 +113,18 @@ def _path(steps: Mapping[int, Step], bits: int) -> list[int]:
 def chains(document: model.Document, family: Family) -> dict[str, tuple[str, ...]]:
     """Chain ``source`` and those of the further steps: to ``allow`` or to ``refuse``."""
     known = lengths(document, family)
+    near = []
+    if len(known) > 1:
+        near = [f"{_key(family, min(known))} != @{_near(family, known)} goto refuse{family.n}"]
     if len(known) <= LINEAR:
         tries = [f"{_key(family, bits)} @{_source(family, bits)} goto allow" for bits in known]
-        return {f"source{family.n}": (*tries, f"goto refuse{family.n}")}
+        return {f"source{family.n}": (*near, *tries, f"goto refuse{family.n}")}
     steps = search(sorted(known))
     found = {}
     first = next(iter(steps))
     for bits, step in reversed(steps.items()):
-        name = f"source{family.n}" if bits == first else _step(family, bits)
-        found[name] = tuple(_rules(family, step))
-    return found
+        found[_step(family, bits)] = tuple(_rules(family, step))
+    return {**found, f"source{family.n}": (*near, *found.pop(_step(family, first)))}
 
 
 def _rules(family: Family, step: Step) -> Iterator[str]:
@@ -136,6 +144,10 @@ def _key(family: Family, bits: int) -> str:
 
 def _source(family: Family, bits: int) -> str:
     return f"source{family.n}_{bits}"
+
+
+def _near(family: Family, known: Sequence[int]) -> str:
+    return f"near{family.n}_{min(known)}"
 
 
 def _way(family: Family, bits: int) -> str:
