@@ -21,8 +21,6 @@ from tests.bench.firewall import applies, stock
 from tests.bench.firewall.cases import Shape, Situation
 from tests.functional.netns import namespace
 
-# Where the kernel keeps rules and sets. Caches of files are in none of these.
-_KERNEL = ("SUnreclaim:", "VmallocUsed:", "Percpu:")
 _RUNS, _MANY = 5, 1_000
 _SETTLE = 0.3
 
@@ -112,8 +110,39 @@ def _watched() -> Iterator[list[int]]:
 
 
 def _kernel() -> int:
-    """KiB."""
-    return sum(_field(Path("/proc/meminfo"), name) for name in _KERNEL)
+    """KiB.
+
+    Rules and sets are in objects of general use, in what is too large for these, in pages that
+    are mapped together, and in memory of each processor. Slabs hold free objects too, which the
+    next one may be given: so objects count. Caches of files are in none of these.
+    """
+    memory = Path("/proc/meminfo")
+    used = sum(_field(memory, name) for name in ("Slab:", "VmallocUsed:", "Percpu:"))
+    page = os.sysconf("SC_PAGE_SIZE") // 1024
+    for cache in map(Cache.read, Path("/proc/slabinfo").read_text().splitlines()[2:]):
+        used -= cache.pages * page
+        if cache.name.startswith("kmalloc"):
+            used += cache.bytes // 1024
+    return used
+
+
+@dataclasses.dataclass(frozen=True)
+class Cache:
+    """One line of ``/proc/slabinfo``.
+
+    :ivar bytes: of objects in use
+    :ivar pages: of all its slabs
+    """
+
+    name: str
+    bytes: int
+    pages: int
+
+    @classmethod
+    def read(cls, line: str) -> Cache:
+        words = line.split()
+        active, size, pages, slabs = (int(words[n]) for n in (1, 3, 5, 14))
+        return cls(words[0], active * size, slabs * pages)
 
 
 def _status(pid: int, name: str) -> int:

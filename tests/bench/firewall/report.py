@@ -12,7 +12,7 @@ from tests.bench.firewall.plot import Chart, Line
 
 _BLUE, _SKY, _GREEN, _ORANGE, _RED = "#0072b2", "#56b4e9", "#009e73", "#e69f00", "#d55e00"
 _PACKETS = "{:<20}{:>6}{:>13}{:>28}{:>28}{:>7}{:>13}"
-_APPLIES = "{:<16}" + "{:>26}" * 5 + "{:>13}"
+_APPLIES = "{:<16}" + "{:>32}" * 5 + "{:>14}"
 _MEMORY = "{:<16}" + "{:>15}" * 4
 
 

@@ -167,6 +167,11 @@ def test_the_table_of_memory() -> None:
     assert list(report.memory_table([used]))[-1].split() == ["10,", "many", "3", "1", "4,000", "2"]
 
 
+def test_a_cache_of_the_kernel() -> None:
+    line = "kmalloc-cg-4k 851 1144 4096 8 8 : tunables 0 0 0 : slabdata 143 143 0"
+    assert memory.Cache.read(line) == memory.Cache("kmalloc-cg-4k", 851 * 4096, 143 * 8)
+
+
 def test_time_is_up() -> None:
     assert applies.Clock(0).late
     assert not applies.Clock(60).late
