@@ -9,10 +9,8 @@ import contextlib
 import itertools
 import json
 import os
-import re
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +19,6 @@ from scapy.layers.inet6 import ICMPv6ND_NS, ICMPv6PacketTooBig, IPv6
 from scapy.packet import Packet
 
 from amphora_agent_ext import kernel, render, schema
-from tests.functional import netns
 from tests.functional.agent.conftest import (
     BASE4,
     BASE6,
@@ -37,6 +34,7 @@ from tests.functional.agent.conftest import (
     document,
 )
 from tests.functional.agent.packets import frame, icmp, ip, tcp, udp, vrrp
+from tests.functional.agent.tracking import assert_nothing_is_tracked
 
 REBUILDS = int(os.environ.get("SRIOV_TESTS_REBUILDS", "48"))
 pytestmark = [pytest.mark.root, pytest.mark.timeout(max(300, 3 * REBUILDS))]
@@ -212,7 +210,7 @@ def test_no_packet_is_judged_wrong_while_the_rules_change(
     assert seen["wrong_arrived"] == flood.sent["wrong"] > REBUILDS
     assert seen["wrong_passed"] == 0
     assert seen["right_passed"] == flood.sent["right"]
-    assert_nothing_is_tracked(ready)
+    assert_nothing_is_tracked(ready.space)
 
 
 def test_nothing_wrong_gets_in_while_the_table_is_made_anew(
@@ -234,12 +232,4 @@ def test_nothing_wrong_gets_in_while_the_table_is_made_anew(
     assert seen["wrong_arrived"] == flood.sent["wrong"] > rebuilds
     assert seen["wrong_passed"] == 0
     assert seen["right_passed"] > 0.995 * flood.sent["right"]
-    assert_nothing_is_tracked(ready)
-
-
-def assert_nothing_is_tracked(amphora: Amphora) -> None:
-    assert not re.search(r"\bct\b", amphora.ruleset())
-    count = Path("/proc/sys/net/netfilter/nf_conntrack_count")
-    if count.exists():
-        told = netns.run("ip", "netns", "exec", amphora.space.name, "cat", str(count))
-        assert told.strip() == "0"
+    assert_nothing_is_tracked(ready.space)

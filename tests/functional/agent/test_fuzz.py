@@ -80,10 +80,10 @@ class Target:
         before = self.state()
         answer = self.client.open(path, method=method, data=data, **more)
         self.answers[f"{method if method == 'POST' else 'other'} {answer.status_code}"] += 1
-        told = "\n".join(self.complaints)
+        complained = "\n".join(self.complaints)
         self.complaints.clear()
         assert answer.status_code < 500, answer.text
-        assert not told
+        assert not complained
         if answer.status_code != 200 or method != "POST":
             assert self.state() == before
             return answer
@@ -156,8 +156,8 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         firewalls = []
         for place in (space, other):
             interfaces(place)
-            files = (directory / f"{place.name}.{n}" for n in ("json", "plugged"))
-            firewalls.append(Firewall(place.name, *files))
+            state, plugged = (directory / f"{place.name}.{n}" for n in ("json", "plugged"))
+            firewalls.append(Firewall(place.name, state, plugged))
         firewalls[0].apply(model.Document())
         client = agent.application(None, firewalls[0]).test_client()
         with space.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETFILTER) as netlink:

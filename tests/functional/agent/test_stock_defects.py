@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,7 @@ from tests.functional.agent.conftest import (
 )
 from tests.functional.agent.packets import frame, tcp, vrrp
 from tests.functional.agent.stock import Defect, Ours, Scene, Stock
+from tests.functional.agent.tracking import tracked
 
 pytestmark = pytest.mark.root
 
@@ -158,20 +158,20 @@ def test_nothing_depends_on_connection_tracking(
     writer: Writer, judge: Any, amphora: Amphora
 ) -> None:
     writer.apply(Scene((WEB,), members=(MEMBER,)))
-    before = tracked(amphora)
+    before = tracked(amphora.space)
     assert_open(judge, 80)
     # The reply to a connection the kernel has not seen the start of, or had no room for.
     judge(tcp(SERVER4, VIP4, 8080, 50000, "A"), True)
     judge(tcp(SERVER4, VIP4, 8080, 50000, "S"), False)
-    assert tracked(amphora) == before
+    assert tracked(amphora.space) == before
 
 
 @both("6: every client's packet makes the kernel track its connection")
 def test_no_connection_is_tracked(writer: Writer, judge: Any, amphora: Amphora) -> None:
     writer.apply(Scene((WEB,)))
-    before = tracked(amphora)
+    before = tracked(amphora.space)
     assert_open(judge, 80)
-    if tracked(amphora) > before or re.search(r"\bct\b", amphora.ruleset()):
+    if tracked(amphora.space) > before or re.search(r"\bct\b", amphora.ruleset()):
         raise Defect("connections are tracked")
 
 
@@ -225,15 +225,3 @@ def assert_holds() -> Iterator[None]:
 def assert_open(judge: Any, port: int) -> None:
     with assert_holds():
         judge(tcp(CLIENT4, VIP4, 40000, port), True)
-
-
-def tracked(amphora: Amphora) -> int:
-    """Connections the kernel tracks in the amphora."""
-    path = "/proc/sys/net/netfilter/nf_conntrack_count"
-    told = subprocess.run(
-        ["ip", "netns", "exec", amphora.space.name, "cat", path],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return int(told.stdout)
