@@ -138,9 +138,10 @@ def amphora_line(row: Mapping[str, Any]) -> str:
         "drifted": "DRIFTED: its kernel holds other rules than those on record",
         "unknown": f"agent {row['agent']}; what is shown is on record only",
     }[row["rules"]]
-    digests = f"digest on record {row['digest_recorded'] or 'none: not known'}"
-    if row["rules"] != "unknown":
-        digests += f", in the kernel {row['digest_kernel'] or 'none'}"
+    recorded, kernel = row["digest_recorded"] or "none: not known", row["digest_kernel"] or "none"
+    digests = f"digest {recorded}"
+    if row["rules"] == "drifted":
+        digests = f"digest on record {recorded}, in the kernel {kernel}"
     told = ("id", "role", "state", "agent", "rules", "digest_recorded", "digest_kernel")
     rest = words.line({k: v for k, v in row.items() if k not in told and v})
     parts = [f"{row['id']} {row['role']} {row['state']}: {verdict}", digests, rest]

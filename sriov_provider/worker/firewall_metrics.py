@@ -110,7 +110,7 @@ class FirewallMetrics(Collector):
             samples = self._sums.add(self._samples(watched, {}))
         else:
             counted = self._counted.get(_PATIENCE[1]) or {}
-            text = "Since amphorae have told what their firewalls counted."
+            text = "Since amphorae were asked what their firewalls counted."
             age = self._counted.age()
             yield GaugeMetricFamily(f"{PREFIX}firewall_counters_age_seconds", text, value=age)
             samples = self._sums.add(self._samples(watched, counted))
