@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import ipaddress
 from typing import Any
 
+import jsonschema
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from amphora_agent_ext import model, schema
 from amphora_agent_ext.errors import DocumentError
 from tests.unit.amphora_agent_ext.bodies import MAC, OTHER_MAC, body, interface, listener, member
+from tests.unit.amphora_agent_ext.strategies import documents
 
 
 @pytest.mark.parametrize(
@@ -109,3 +114,52 @@ def test_ports_written_as_whole_floats_become_integers() -> None:
     document = schema.parse(body(listeners=[listener(port=80.0)], peer_port=1025.0))
     assert repr(document.listeners[0].port) == "80"
     assert repr(document.peer_port) == "1025"
+
+
+def test_a_document_may_ask_for_a_log() -> None:
+    assert schema.parse(body()).log == 0
+    assert schema.parse(body(log=7.0)).log == 7
+
+
+def mutilated(given_body: dict[str, Any], data: st.DataObject) -> Any:
+    """The body with one value, somewhere in it, replaced or left out or added."""
+    changed = copy.deepcopy(given_body)
+    place: Any = changed
+    while True:
+        keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+        key = data.draw(st.sampled_from([*keys, "new"] if isinstance(place, dict) else keys))
+        inner = place.get(key) if isinstance(place, dict) else place[key]
+        if isinstance(inner, dict | list) and inner and data.draw(st.booleans()):
+            place = inner
+            continue
+        if isinstance(place, dict) and data.draw(st.booleans()):
+            place.pop(key, None)
+        else:
+            place[key] = data.draw(WRONG)
+        return changed
+
+
+WRONG = st.sampled_from(
+    [None, True, 0, -1, 1, 1.0, 1.5, 65536, 1e400, "", "x", "x" * 65, [], {}, [1], ["tcp"], "tcp"]
+)
+
+
+@settings(max_examples=300)
+@given(given_body=documents(), data=st.data())
+def test_the_schema_refuses_nothing_that_is_taken(
+    given_body: dict[str, Any], data: st.DataObject
+) -> None:
+    """And what it refuses is refused."""
+    changed = mutilated(given_body, data)
+    told = list(jsonschema.Draft202012Validator(schema.SCHEMA).iter_errors(changed))
+    try:
+        schema.parse(changed)
+    except DocumentError as error:
+        assert (
+            told
+            or "address" in error.reason
+            or "there twice" in error.reason
+            or "IPv" in str(error)
+        )
+    else:
+        assert told == []
