@@ -30,12 +30,15 @@ from sqlalchemy import orm
 
 from amphora_agent_ext import render
 from sriov_provider import tree
+from sriov_provider.amphora import security_group
+from sriov_provider.amphora.base import FirewallState
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.firewall.document import Interface, document, peer_port
 from sriov_provider.records import Action, AmphoraRecord, Job, ObjectRef, ObjectType
 from sriov_provider.vnic import Filter
 from sriov_provider.worker.desired import without_deleted
 from sriov_provider.worker.tasks.amphorae import apply_rules, in_force
+from sriov_provider.worker.tasks.firewall import RepairFirewall
 from tests.functional.agent import conftest as world
 
 LB, AMPHORA, PEER = "lb", "amphora", "peer"
@@ -113,7 +116,10 @@ class Stock:
         task.execute(amphorae, 0, rules, status)
 
     def later(self, scene: Scene) -> None:
-        """Nothing looks at the rules again: neither the health manager nor housekeeping."""
+        """Nothing comes back to what was left out."""
+
+    def check(self) -> None:
+        """Nothing looks at the rules: neither the health manager nor housekeeping."""
 
     def plug_member(self) -> None:
         """A virtual function comes up that serves members; the VIP is on no such one."""
@@ -196,9 +202,13 @@ class Ours:
         self._record = AmphoraRecord(AMPHORA, LB)
         self._run: Any = SimpleNamespace(
             endpoint=lambda amphora_id: amphora_id,
-            book=SimpleNamespace(change_amphora=self._change),
-            services=SimpleNamespace(amphora=SimpleNamespace(apply_firewall=self._agent)),
+            book=SimpleNamespace(change_amphora=self._change, amphora=lambda _: self._record),
+            services=SimpleNamespace(
+                amphora=SimpleNamespace(apply_firewall=self._agent, firewall=self._look)
+            ),
+            repairs=[],
         )
+        self._plan: Any = SimpleNamespace(record=self._record)
 
     def apply(self, scene: Scene, *, complete: bool = True) -> None:
         rules = self._rules(scene)
@@ -209,9 +219,13 @@ class Ours:
                 raise
 
     def later(self, scene: Scene) -> None:
-        """The worker compares what is on record with what shall be."""
+        """The next job of the load balancer."""
         if not in_force(self._record, rules := self._rules(scene)):
             apply_rules(self._run, AMPHORA, rules)
+
+    def check(self) -> None:
+        """What the worker does to each amphora from time to time."""
+        RepairFirewall(self._run, self._plan).execute()
 
     def plug_member(self) -> None:
         vip, member = INTERFACES
@@ -232,13 +246,15 @@ class Ours:
     def _change(self, _: str, **values: Any) -> None:
         self._record = dataclasses.replace(self._record, **values)
 
-    def _agent(self, endpoint: str, rules: Any) -> Any:
+    def _agent(self, endpoint: str, rules: Any) -> FirewallState:
         if not self.reachable:
             raise ProviderError(Code.AGENT_UNREACHABLE, "", f"{endpoint} does not answer")
         answer = self._amphora.post(rules)
         assert answer.status_code == 200, answer.text
-        told: Any = answer.json
-        return SimpleNamespace(digest=told["digest"])
+        return security_group.parse(answer.json or {})
+
+    def _look(self, _: str, **__: Any) -> FirewallState:
+        return security_group.parse(self._amphora.get())
 
 
 INTERFACES = (

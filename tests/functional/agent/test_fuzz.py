@@ -200,7 +200,7 @@ JSON = st.recursive(
 )
 
 
-@share(0.05)
+@share(0.02)
 @given(body=documents())
 def test_a_valid_document_is_applied_exactly(target: Target, body: dict[str, Any]) -> None:
     assert target.post(json.dumps(body).encode())
@@ -210,7 +210,7 @@ def test_a_valid_document_is_applied_exactly(target: Target, body: dict[str, Any
         assert content(target.space) == target.replica.content(document)
 
 
-@share(0.5, BATCH)
+@share(0.6, BATCH)
 @given(body=documents(), seed=SEEDS)
 def test_a_changed_document_is_applied_or_changes_nothing(
     target: Target, body: dict[str, Any], seed: int
@@ -220,13 +220,13 @@ def test_a_changed_document_is_applied_or_changes_nothing(
         target.post(mutants.changed(chance, body))
 
 
-@share(0.15)
+@share(0.09)
 @given(body=JSON)
 def test_other_json_changes_nothing(target: Target, body: Any) -> None:
     assert not target.post(json.dumps(body).encode())
 
 
-@share(0.15, BATCH)
+@share(0.2, BATCH)
 @given(body=documents(), seed=SEEDS)
 def test_other_bytes_change_nothing_unless_they_are_a_document(
     target: Target, body: dict[str, Any], seed: int
@@ -245,7 +245,7 @@ def test_what_is_nested_too_deeply_changes_nothing(target: Target, body: bytes) 
     assert not target.post(body)
 
 
-@share(0.15)
+@share(0.09)
 @given(
     method=st.sampled_from(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]),
     path=st.sampled_from([PATH, PATH + "/", PATH + "/x", PATH + "//", "/1.0/sriov-capabilities"]),

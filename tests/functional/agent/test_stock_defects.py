@@ -163,7 +163,8 @@ def test_nothing_depends_on_connection_tracking(
     # The reply to a connection the kernel has not seen the start of, or had no room for.
     judge(tcp(SERVER4, VIP4, 8080, 50000, "A"), True)
     judge(tcp(SERVER4, VIP4, 8080, 50000, "S"), False)
-    assert tracked(amphora.space) == before
+    # Those of the other writer may end meanwhile.
+    assert tracked(amphora.space) <= before
 
 
 @both("6: every client's packet makes the kernel track its connection")
@@ -193,6 +194,19 @@ def test_an_agent_that_could_not_be_reached(writer: Writer, judge: Any) -> None:
     writer.later(Scene((WEB,)))
     judge(tcp(CLIENT4, VIP4, 40000, 80), True)
     judge(tcp(CLIENT4, VIP4, 40000, 443), False)
+
+
+@both("8: what the kernel holds is never compared with what was applied")
+def test_rules_that_got_lost(writer: Writer, judge: Any, amphora: Amphora) -> None:
+    writer.apply(Scene((WEB,)))
+    with assert_holds():
+        judge(tcp(CLIENT4, VIP4, 40000, 22), False)
+    amphora.space.nft("delete", "table", "inet", writer.table)
+    with assert_holds():
+        judge(tcp(CLIENT4, VIP4, 40000, 22), True)
+    writer.check()
+    judge(tcp(CLIENT4, VIP4, 40000, 22), False)
+    judge(tcp(CLIENT4, VIP4, 40000, 80), True)
 
 
 @both("9: nothing is counted")
