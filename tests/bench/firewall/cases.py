@@ -53,8 +53,8 @@ class Case:
 FIRST, LAST, ANY = Case("first CIDR"), Case("last CIDR"), Case("every CIDR in turn")
 OPEN = Case("open listener")
 ESTABLISHED = Case("established", established=True)
-REFUSED = Case("refused", allowed=False)
-CASES = (FIRST, LAST, ANY, ESTABLISHED, OPEN, REFUSED)
+REFUSED, NEIGHBOUR = Case("refused", allowed=False), Case("refused, neighbour", allowed=False)
+CASES = (FIRST, LAST, ANY, ESTABLISHED, OPEN, REFUSED, NEIGHBOUR)
 
 
 def networks(count: int, shape: Shape, skip: int = 0) -> Iterator[ipaddress.IPv4Network]:
@@ -139,6 +139,7 @@ class Situation:
             LAST: (_within(self.cidrs[-1]), last),
             OPEN: (STRANGER, OPEN_PORT),
             REFUSED: (STRANGER, last),
+            NEIGHBOUR: (_within(self.cidrs[-1], 1), last),
         }[case]
         return [_opening(source, port)]
 
@@ -148,9 +149,9 @@ class Situation:
         return Segment(_within(self.cidrs[0]), VIP, PORT_OF_OLD, FIRST_PORT, flood=False)
 
 
-def _within(cidr: str) -> str:
-    """The last address of a network."""
-    return str(ipaddress.IPv4Network(cidr)[-1])
+def _within(cidr: str, beyond: int = 0) -> str:
+    """The last address of a network, or one beyond it."""
+    return str(ipaddress.IPv4Network(cidr)[-1] + beyond)
 
 
 def _opening(source: str, port: int) -> Segment:
