@@ -50,8 +50,7 @@ def built(request: pytest.FixtureRequest) -> Iterator[Built]:
         image.skip("needs root of the machine, for an image made by debootstrap")
     if shutil.which("debootstrap") is None:
         image.skip("debootstrap is not installed, so there is no image to put the element into")
-    # Not in a tmpfs: half a gigabyte.
-    with tempfile.TemporaryDirectory(prefix="amphora", dir="/var/tmp") as directory:
+    with tempfile.TemporaryDirectory(prefix="amphora", dir=image.roomy()) as directory:
         work = Path(directory)
         try:
             made = image.stock(request.param, work)

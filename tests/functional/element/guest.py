@@ -36,7 +36,7 @@ class Machine:
 
     def inside(self, command: Sequence[str]) -> list[str]:
         """The command that runs ``command`` in the machine."""
-        enter = ("nsenter", f"--target={self.pid}", "--mount", "--net", "--pid", "--root")
+        enter = ("nsenter", f"--target={self.pid}", "--mount", "--net", "--pid", "--root", "--wd")
         return [*enter, "env", "-i", *ENVIRONMENT, *command]
 
     def nft(self, *words: str) -> str:
@@ -50,14 +50,23 @@ class Machine:
 
 
 def commands(root: Path, unit: str) -> list[list[str]]:
-    """The commands of a unit and its drop-ins, in order; an empty line forgets those before."""
+    """The commands of a unit and its drop-ins, in order."""
+    return [shlex.split(line) for line in _lines(root, unit, "ExecStart")]
+
+
+def setting(root: Path, unit: str, key: str) -> list[str]:
+    """The words of a setting of a unit and its drop-ins."""
+    return [word for line in _lines(root, unit, key) for word in line.split()]
+
+
+def _lines(root: Path, unit: str, key: str) -> list[str]:
+    """As systemd reads them: an empty value forgets those before."""
     files = [root / SYSTEM / unit, *sorted((root / SYSTEM / f"{unit}.d").glob("*.conf"))]
-    found: list[list[str]] = []
+    found: list[str] = []
     for line in (line for file in files for line in file.read_text().splitlines()):
-        if line == "ExecStart=":
-            found = []
-        elif line.startswith("ExecStart="):
-            found.append(shlex.split(line.removeprefix("ExecStart=")))
+        name, _, value = line.partition("=")
+        if name == key:
+            found = [*found, value] if value else []
     return found
 
 

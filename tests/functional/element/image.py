@@ -80,6 +80,12 @@ def stock(release: str, work: Path) -> Image:
     return Image(release, root)
 
 
+def roomy() -> str:
+    """Where an image may be for a while: half a gigabyte, in memory if there is much of it."""
+    memory = Path("/dev/shm")
+    return str(memory) if shutil.disk_usage(memory).free > 4 << 30 else "/var/tmp"
+
+
 def _cached(release: str) -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     parts = (EDITION, " ".join(PACKAGES), version("octavia"), CONSTRAINTS.read_text())
@@ -91,8 +97,7 @@ def _make(release: str, cached: Path) -> None:
     cached.parent.mkdir(parents=True, exist_ok=True)
     for old in cached.parent.glob(f"amphora-{release}-*"):
         old.unlink()
-    # Not in a tmpfs: half a gigabyte.
-    with tempfile.TemporaryDirectory(prefix="amphora", dir="/var/tmp") as directory:
+    with tempfile.TemporaryDirectory(prefix="amphora", dir=roomy()) as directory:
         work = Path(directory)
         _debootstrap(release, work / "root")
         _install_agent(Image(release, work / "root"), work)
