@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import uv
 
 from tests.packaging import installed
 
@@ -141,7 +142,9 @@ def _install_agent(image: Image, work: Path) -> None:
 def octavia_sources(work: Path) -> Path:
     """The source distribution of the installed Octavia."""
     wanted = ("octavia==" + version("octavia"), "--no-deps", "--no-binary=octavia")
-    run(sys.executable, "-m", "pip", "download", "-q", *wanted, "-d", str(work / "sdist"))
+    # uv cannot download, and an environment that it made has no pip.
+    pip = (uv.find_uv_bin(), "tool", "run", "--from", "pip", "pip")
+    run(*pip, "download", "-q", *wanted, "-d", str(work / "sdist"))
     (archive,) = (work / "sdist").glob("*.tar.gz")
     with tarfile.open(archive) as opened:
         opened.extractall(work / "sdist", filter="data")

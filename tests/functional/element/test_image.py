@@ -15,7 +15,8 @@ from tests.functional.agent.conftest import DOCUMENT
 from tests.functional.element import guest
 from tests.functional.element.conftest import NFT, Built
 
-pytestmark = pytest.mark.root
+# The first time the image is made, with hundreds of packages.
+pytestmark = [pytest.mark.root, pytest.mark.timeout(1200)]
 
 VENV = Path("opt/amphora-agent-venv")
 UNITS = "usr/lib/systemd/system"
