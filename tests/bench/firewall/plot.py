@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 _WIDTH, _HEIGHT = 480, 330
-_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 16, 34, 46
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 30, 34, 46
 _LEGEND = 18
 _STYLE = "font-family:sans-serif;font-size:12px;fill:#222"
 
@@ -84,7 +84,7 @@ class _Axis:
 
 def _chart(chart: Chart) -> Iterator[str]:
     xs = [p[0] for line in chart.lines for p in line.points]
-    ys = [p[1] for line in chart.lines for p in line.points]
+    ys = [p[n] for line in chart.lines for p in line.points for n in (1, 3)]
     across = _Axis(decades(xs), _LEFT, _WIDTH - _RIGHT, True)
     marks = decades(ys) if chart.log else ticks(max(ys))
     upright = _Axis(marks, _HEIGHT - _BOTTOM, _TOP, chart.log)

@@ -147,7 +147,7 @@ def test_the_table_of_packets() -> None:
     lines = list(report.packet_table([row(), row(case=cases.REFUSED)]))
     assert "1,000 (port, CIDR) pairs, 3 prefix lengths" in lines
     assert [" ".join(line.split()) for line in lines[-2:]] == [
-        "last CIDR 1000 +0 +800 [+400 +1200] (+400) +400 [+200 +600] (+200) 0.50 300 MISSED",
+        "last CIDR 1000 +0 +800 [+400 +1200] (+400) +400 [+200 +600] (+200) 0.50 300 met",
         "refused 1000 +0 +800 [+400 +1200] (+400) +400 [+200 +600] (+200) 0.50 150 MISSED",
     ]
 
