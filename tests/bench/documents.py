@@ -82,7 +82,7 @@ def kernel_rows(name: str) -> dict[str, Callable[[int], object]]:
 
     def look(pairs: int) -> None:
         replaced(pairs)  # by the run that does not count
-        kernel.mark(name)
+        kernel.fingerprint(name)
 
     return {
         "agent replaces the table": lambda n: kernel.replace(name, transaction(n)),
