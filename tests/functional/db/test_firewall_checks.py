@@ -222,7 +222,7 @@ class Agents:
 
 def test_two_workers_look_at_each_amphora_once_in_an_interval(sessions: Sessions, url: str) -> None:
     _fill(sessions, 20, firewall_digest="recorded")
-    agents, stop, interval, woken = Agents(), threading.Event(), 2.0, list[str]()
+    agents, stop, interval, woken = Agents(), threading.Event(), 1.0, list[str]()
     theirs = [Sessions(url), Sessions(url)]
     watches = [
         Watch(s, agents.of(name), interval, woken.append)
@@ -241,6 +241,7 @@ def test_two_workers_look_at_each_amphora_once_in_an_interval(sessions: Sessions
     for looks in agents.asked.values():
         assert 2 <= len(looks) <= 5
         pauses = [b - a for (a, _), (b, _) in itertools.pairwise(looks)]
-        assert all(pause > 0.7 * interval for pause in pauses), pauses
+        # One that both looked at would have been asked twice at nearly the same time.
+        assert all(pause > 0.4 * interval for pause in pauses), pauses
     assert {worker for looks in agents.asked.values() for _, worker in looks} == {"one", "other"}
     assert woken == []

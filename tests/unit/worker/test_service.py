@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import signal
@@ -19,6 +20,9 @@ from sriov_provider.rpc import server
 from sriov_provider.worker import service
 from sriov_provider.worker.run import Services
 from tests.unit.worker.harness import SETTINGS, World
+
+# Seconds between two looks at a firewall.
+LOOKS = 0.5
 
 
 class Listener:
@@ -52,6 +56,7 @@ def worker(
         "[sriov_provider]\n"
         f"database_connection = sqlite:///{tmp_path / 'provider.sqlite'}\n"
         "poll_interval = 0.1\noutbox_interval = 0.1\nworker_threads = 2\n"
+        f"firewall_check_interval = {LOOKS}\n"
     )
     fakes = Services(world.cloud, world.cloud, world.amphora, world.amphora, SETTINGS)
     monkeypatch.setattr(service, "services", lambda *_: fakes)
@@ -114,6 +119,37 @@ def test_one_job_at_a_time_takes_few_threads(world: World, worker: service.Worke
         until(lambda: world.agent.provisioning(lb) == "ACTIVE")
         names = [thread.name for thread in threading.enumerate()]
     assert 1 <= len([name for name in names if name.startswith("task")]) <= 4
+
+
+def test_a_firewall_that_drifted_is_repaired_without_being_asked(
+    world: World, worker: service.Worker
+) -> None:
+    with Running(worker) as running:
+        lb = world.create_load_balancer()
+        until(lambda: world.agent.provisioning(lb) == "ACTIVE")
+        inside, heard = world.inside(lb), len(world.agent.updates)
+        for _ in range(3):
+            inside.meddled = "of somebody else"
+            until(lambda: inside.meddled is None)
+    assert running.error is None
+    assert len(world.agent.updates) == heard
+
+
+def test_nobody_looks_if_so_wished(
+    world: World, worker: service.Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never = dataclasses.replace(worker.settings, firewall_check_interval=0.0)
+    monkeypatch.setattr(worker, "settings", never)
+    with Running(worker):
+        until(lambda: any(t.name == "outbox" for t in threading.enumerate()))
+        assert not [t.name for t in threading.enumerate() if t.name == "firewall"]
+
+
+def test_a_worker_that_ends_leaves_a_repair_to_the_others(worker: service.Worker) -> None:
+    worker._jobs.shutdown()
+    worker._hint("job")
+    with pytest.raises(RuntimeError):
+        worker.wake("job")
 
 
 def test_stopping_finishes_the_job_at_hand(
