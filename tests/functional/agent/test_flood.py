@@ -219,7 +219,7 @@ def test_nothing_wrong_gets_in_while_the_table_is_made_anew(
     """As after an upgrade of the agent, or when somebody else has changed the table.
 
     A packet on its way through the old rules no longer finds what they look up, and the old base
-    chain is empty some microseconds before it is gone: a few packets that might come in are dropped.
+    chain is empty some microseconds before it is gone. So a few are dropped that might come in.
     """
     flood, rebuilds = Flood(ready), min(REBUILDS, 100)
     with flood.running():
