@@ -84,7 +84,7 @@ class Show(ShowOne):  # type: ignore[misc]
         )
         parser.add_argument(
             "--timeout",
-            type=float,
+            type=_seconds,
             default=5.0,
             metavar="SECONDS",
             help="how long an agent may take to connect, and to answer (default: %(default)s)",
@@ -102,6 +102,13 @@ class Show(ShowOne):  # type: ignore[misc]
             told = ask_all(told, agents(self.app.config_files, parsed_args.timeout))
         shown = columns(parsed_args.load_balancer, held, told)
         return tuple(shown), tuple(shown.values())
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is no time to wait")
+    return value
 
 
 def read(session: Session, load_balancer_id: str) -> tuple[Inventory, tuple[Told, ...]]:

@@ -50,6 +50,7 @@ class Repairs:
         book = Book(self._sessions, inventory)
         run = Run(made, self._services, self._services.network, book, self._check_lease)
         try:
+            self._check_attempt(job)
             engine.run(flow.build(run), self._executor)
         except ProviderError as error:
             if error.reason.code is Code.LEASE_LOST:
@@ -58,6 +59,15 @@ class Repairs:
         told = {repair.amphora_id: repair for repair in run.repairs}
         ids = [a.record.id for a in made.amphorae]
         self._finish(job, [told.get(i, Repair(i, False, False)) for i in ids])
+
+    def _check_attempt(self, job: Job) -> None:
+        """A job that kills its workers ends."""
+        if job.attempt > self._services.settings.worker.max_attempts:
+            raise ProviderError(
+                Code.INTERNAL,
+                "The operation was interrupted too often.",
+                f"Repair job {job.id} was begun {job.attempt - 1} times and never came to an end.",
+            )
 
     def _finish(self, job: Job, repairs: list[Repair]) -> None:
         failed = any(repair.repaired is False for repair in repairs)

@@ -232,6 +232,13 @@ def test_which_of_two_amphorae(config: list[str], agent: Agent, capsys: Out) -> 
     assert [e.amphora_id for e in agent.asked] == ["amp-1"]
 
 
+@pytest.mark.parametrize("timeout", ["0", "-1", "inf", "nan", "soon"])
+def test_a_timeout_that_is_none(config: list[str], capsys: Out, timeout: str) -> None:
+    with pytest.raises(SystemExit):
+        main.main([*config, "firewall", "show", f"--timeout={timeout}", "lb"])
+    assert "--timeout" in capsys.readouterr().err
+
+
 def test_an_unknown_load_balancer(config: list[str], capsys: Out) -> None:
     assert main.main([*config, "firewall", "show", "nope"]) == 1
     assert "nope" in capsys.readouterr().err

@@ -273,6 +273,21 @@ def test_a_worker_that_dies_in_a_repair_leaves_it_to_the_next(
     assert world.only_amphora(lb).firewall_digest == digest(world.inside(lb).document)
 
 
+def test_a_repair_that_kills_its_workers_ends(world: World, lb: str, watcher: Watcher) -> None:
+    world.inside(lb).meddled = "x"
+    watcher.look()
+    for _ in range(3):
+        world.calls.forget()
+        world.calls.kill_at(0, "before")
+        world.run_all()
+        assert world.sessions.dead
+        world.restart()
+    (job,) = world.run_all()
+    assert job.attempt == 4
+    assert world.inside(lb).meddled == "x"
+    assert (watcher.seen(lb).repairs_failed, watcher.seen(lb).failures) == (1, 1)
+
+
 def test_an_interface_that_vanished_is_told_once_and_counted(
     world: World, lb: str, watcher: Watcher, caplog: pytest.LogCaptureFixture
 ) -> None:
