@@ -140,12 +140,27 @@ def _certificates(directory: Path) -> None:
     (directory / "peer.pem").write_bytes(peer.public_bytes(serialization.Encoding.PEM) + private)
 
 
+def _usage(authority: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=authority,
+        crl_sign=authority,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
 def _certificate(
     name: str, issuer: tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None
 ) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.timezone.utc)
+    signer = issuer[1] if issuer else key
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -155,5 +170,11 @@ def _certificate(
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+        # From Python 3.13 on these have to be there.
+        .add_extension(_usage(issuer is None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
+        )
     )
-    return builder.sign(issuer[1] if issuer else key, hashes.SHA256()), key
+    return builder.sign(signer, hashes.SHA256()), key
