@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, MetaData, String, Text, false, text
+from sqlalchemy import JSON, BigInteger, ForeignKey, MetaData, String, Text, false, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from sriov_provider.db.types import SEQUENCE, UtcDateTime
@@ -149,12 +149,60 @@ class Outbox(Base):
 
 
 class Heartbeat(Base):
+    """The newest heartbeat of an amphora; written in batches, by whichever process heard it.
+
+    ``fingerprint`` is of what it told about its objects; None has the next one looked at.
+    """
+
     __tablename__ = "heartbeat"
 
-    amphora_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    amphora_id: Mapped[str] = mapped_column(
+        ForeignKey("amphora.id", ondelete="CASCADE"), primary_key=True
+    )
     load_balancer_id: Mapped[str] = mapped_column(String(36), index=True)
     received_at: Mapped[datetime.datetime] = mapped_column(UtcDateTime)
-    busy: Mapped[bool] = mapped_column(server_default=false())
+    sequence: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    fingerprint: Mapped[str | None] = mapped_column(String(32))
+
+
+class Health(Base):
+    """What the amphorae of a load balancer should tell, told last, and what Octavia knows of it.
+
+    ``failovers`` is also the claim: who counts it up has the failover.
+    """
+
+    __tablename__ = "health"
+
+    load_balancer_id: Mapped[str] = mapped_column(
+        ForeignKey("load_balancer.id", ondelete="CASCADE"), primary_key=True
+    )
+    expected: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    observed: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    reported: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    failovers: Mapped[int] = mapped_column(server_default=text("0"))
+
+
+class ListenerStatistics(Base):
+    """Sums of what an amphora has told of a listener. The row outlives the amphora, as totals
+    must never go down. ``sender`` has taken it to tell Octavia, at ``claimed_at``.
+    """
+
+    __tablename__ = "listener_statistics"
+
+    listener_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    amphora_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    load_balancer_id: Mapped[str] = mapped_column(
+        ForeignKey("load_balancer.id", ondelete="CASCADE"), index=True
+    )
+    bytes_in: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    bytes_out: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    total_connections: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    request_errors: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    active_connections: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    updated_at: Mapped[datetime.datetime] = mapped_column(UtcDateTime)
+    changed: Mapped[bool] = mapped_column(server_default=false(), index=True)
+    sender: Mapped[str | None] = mapped_column(String(36), index=True)
+    claimed_at: Mapped[datetime.datetime | None] = mapped_column(UtcDateTime)
 
 
 class FirewallCheck(Base):
