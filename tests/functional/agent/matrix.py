@@ -76,48 +76,50 @@ PLACES = [
 ]
 
 
+# Overlapping, repeated, touching, and with bits set behind the prefix.
+ALLOWED = [
+    *("10.1.2.3/8", "10.0.0.0/8", "10.128.0.0/9", "11.0.0.0/8"),
+    *("2001:db8:a::5/48", "2001:db8:a:8000::/49", "2001:db8:a::/48"),
+]
+LISTENERS = [
+    ("open", "tcp", 80, []),
+    ("restricted", "tcp", 443, ALLOWED),
+    ("quic", "udp", 443, []),
+    ("dns", "udp", 53, ALLOWED),
+    ("sip", "sctp", 5060, []),
+    ("v4", "tcp", 4444, ["0.0.0.0/0"]),
+    ("v6", "tcp", 6666, ["::/0"]),
+]
+MEMBERS = [("tcp", 8080), ("udp", 5353), ("sctp", 5070)]
+
+
 def body(echo: bool = False) -> dict[str, Any]:
     """The rule document with all these places."""
-
-    def at(interface: str, role: str) -> list[str]:
-        return [p.address for p in PLACES if (p.interface, p.role) == (interface, role)]
-
-    filtered = [
-        {
-            "mac": world.MACS[name],
-            "filter": "amphora",
-            "vips": at(name, "vip"),
-            "addresses": at(name, "vrrp") + at(name, "member"),
-            "dhcp": name in ("eth4", "eth5"),
-            "slaac": name in ("eth4", "eth5"),
-        }
-        for name in ("eth1", "eth2", "eth4", "eth5")
-    ]
-    # Overlapping, repeated, touching, and with bits set behind the prefix.
-    allowed = ["10.1.2.3/8", "10.0.0.0/8", "10.128.0.0/9", "11.0.0.0/8", "2001:db8:a::5/48"]
-    allowed += ["2001:db8:a:8000::/49", "2001:db8:a::/48"]
-    listeners = [
-        ("open", "tcp", 80, []),
-        ("restricted", "tcp", 443, allowed),
-        ("quic", "udp", 443, []),
-        ("dns", "udp", 53, allowed),
-        ("sip", "sctp", 5060, []),
-        ("v4", "tcp", 4444, ["0.0.0.0/0"]),
-        ("v6", "tcp", 6666, ["::/0"]),
-    ]
-    members = [("tcp", 8080), ("udp", 5353), ("sctp", 5070)]
+    filtered = [_interface(name) for name in ("eth1", "eth2", "eth4", "eth5")]
     return world.document(
         interfaces=[*filtered, {"mac": world.MACS["eth3"], "filter": "neutron"}],
         listeners=[
-            {"id": i, "protocol": p, "port": n, "allowed_cidrs": c} for i, p, n, c in listeners
+            {"id": i, "protocol": p, "port": n, "allowed_cidrs": c} for i, p, n, c in LISTENERS
         ],
         members=[
             {"address": a, "protocol": p, "port": n}
             for a in (world.SERVER4, world.SERVER6)
-            for p, n in members
+            for p, n in MEMBERS
         ],
         echo=echo,
     )
+
+
+def _interface(name: str) -> dict[str, Any]:
+    here = [place for place in PLACES if place.interface == name]
+    return {
+        "mac": world.MACS[name],
+        "filter": "amphora",
+        "vips": [place.address for place in here if place.role == "vip"],
+        "addresses": [place.address for place in here if place.role != "vip"],
+        "dhcp": any(place.configured for place in here),
+        "slaac": any(place.configured for place in here),
+    }
 
 
 def echo_request(source: str, destination: str) -> Packet:
@@ -128,13 +130,17 @@ def echo_request(source: str, destination: str) -> Packet:
 
 def listeners(at: Place) -> Packets:
     here, version = at.address, at.version
+    edges = at.of("10.0.0.0 11.255.255.255", "2001:db8:a:: 2001:db8:a:ffff::ffff").split()
+    outside = at.of("9.255.255.255 12.0.0.0", "2001:db8:9:ffff::ffff 2001:db8:b::").split()
     right = [
+        *(tcp(source, here, 40000, 443) for source in edges),
         *(tcp(at.stranger, here, 40000, 80, flags) for flags in ("S", "A", "PA", "FA", "R")),
         *(tcp(at.client, here, 40000, 443, flags) for flags in ("S", "A")),
         *(udp(at.stranger, here, 40000, 443), udp(at.client, here, 40000, 53)),
         *(sctp(at.stranger, here, 40000, 5060), tcp(at.client, here, 40000, 1111 * version)),
     ]
     wrong = [
+        *(tcp(source, here, 40000, 443) for source in outside),
         *(tcp(at.stranger, here, 40000, 443, flags) for flags in ("S", "A", "PA", "R")),
         *(udp(at.stranger, here, 40000, 53), sctp(at.stranger, here, 40000, 5061)),
         *(tcp(at.client, here, 40000, 53), tcp(at.client, here, 40000, 5060)),
