@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 import struct
 import xml.etree.ElementTree as ET
@@ -160,6 +161,8 @@ def test_the_table_of_applies() -> None:
     line = list(report.apply_table([applied(10_000)]))[-1]
     assert line.split()[:4] == ["10,000", "70.0", "[69.0]", "(35.0)"]
     assert line.endswith("80 met")
+    slow = dataclasses.replace(applied(10_000), rebuild=Times(90, 81, 70))
+    assert list(report.apply_table([slow]))[-1].endswith("80 MISSED")
 
 
 def test_the_table_of_memory() -> None:
