@@ -170,6 +170,7 @@ class Firewall:
         tally = kernel.tally(self.netns)
         try:
             kernel.replace(self.netns, change.text)
+            kernel.sweep(self.netns, change.sweep)
         except FirewallError as error:
             LOG.warning("The table is made anew, something else had changed it: %s", error)
             return None

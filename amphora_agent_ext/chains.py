@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 
-from amphora_agent_ext import model, sources
+from amphora_agent_ext import model
 from amphora_agent_ext.sets import IPV4, IPV6, VRRP, Family
 from amphora_agent_ext.totals import DROPS
 
@@ -35,7 +35,7 @@ _LATER = {
 
 
 def all_chains(document: model.Document) -> dict[str, tuple[str, ...]]:
-    """Name -> rules, those that are jumped to first."""
+    """Name -> rules, but for the lookup of sources."""
     found: dict[str, Iterator[str]] = {}
     if document.log:
         found.update({f"drop_{r}": _logged(r, document.log) for r in DROPS})
@@ -55,8 +55,7 @@ def all_chains(document: model.Document) -> dict[str, tuple[str, ...]]:
     found["forward"] = _forward(document, drop)
     if document.lvs:
         found["output"] = iter(["type filter hook output priority raw; policy accept;", _NOTRACK])
-    known = {name: tuple(rules) for name, rules in found.items()}
-    return {**known, **sources.chains(document, IPV4), **sources.chains(document, IPV6)}
+    return {name: tuple(rules) for name, rules in found.items()}
 
 
 def _drop(logged: bool, reason: str) -> str:

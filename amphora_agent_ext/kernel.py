@@ -30,6 +30,12 @@ def replace(name: str, transaction: str) -> None:
     namespace.inside(name, lambda: _run(transaction))
 
 
+def sweep(name: str, transaction: str) -> None:
+    """Take away what no rule uses any more; as :func:`replace`."""
+    if transaction:
+        namespace.inside(name, lambda: _run(transaction))
+
+
 def generation(name: str) -> int:
     """Another number after every change of any table of the namespace."""
     return _read(name, netlink.generation)

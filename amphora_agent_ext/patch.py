@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 
 from amphora_agent_ext.render import without_stock
 from amphora_agent_ext.ruleset import TABLE, Block, Ruleset, chain
@@ -24,10 +24,13 @@ _REFERENCE = re.compile(r"@(\w+)")
 @dataclasses.dataclass(frozen=True)
 class Patch:
     """:ivar text: the transaction
+    :ivar sweep: another one, when the first has taken effect: takes away maps that are no longer
+        used. Sooner it would take their elements from packets under way. Empty: nothing to do
     :ivar kept: block of ``totals.COUNTED`` -> keys of elements that count on
     """
 
     text: str
+    sweep: str
     kept: Mapping[str, Set[str]]
 
 
@@ -49,18 +52,31 @@ def patch(old: Ruleset, new: Ruleset) -> Patch:
     }
     anew = {name for name in new.blocks if _anew(new.blocks[name], changes.get(name))}
     changed = [n for n, rules in new.chains.items() if _changed(old.chains.get(n), rules, anew)]
+    later, gone = _swept(old, new), [name for name in old.chains if name not in new.chains]
     parts = [
         without_stock(),
-        *(f"flush chain inet {TABLE} {n}\n" for n in changed if n in old.chains),
+        *(f"flush chain inet {TABLE} {n}\n" for n in [*changed, *gone] if n in old.chains),
         *_removed(old, new, anew),
-        *_moved(new, {n: e for n, e in changes.items() if n not in anew}),
         f"table inet {TABLE} {{\n",
         *(f"{new.blocks[name].text()}\n" for name in new.blocks if name in anew),
         *(f"{chain(name, new.chains[name])}\n" for name in changed),
         "}\n",
+        # Elements may lead to new chains, and may have led to those that go.
+        *_moved(new, {n: e for n, e in changes.items() if n not in anew}),
+        *([] if later else _delete("chain", gone)),
     ]
+    sweep = [*_delete("map", later), *_delete("chain", gone)] if later else []
     kept = {name: _kept(old, new, name) for name in COUNTED if name not in anew}
-    return Patch("".join(parts), kept)
+    return Patch("".join(parts), "".join(sweep), kept)
+
+
+def _swept(old: Ruleset, new: Ruleset) -> list[str]:
+    """Maps that go. They hold on to chains, which then go with them."""
+    return [n for n, b in old.blocks.items() if b.kind == "map" and n not in new.blocks]
+
+
+def _delete(kind: str, names: Iterable[str]) -> list[str]:
+    return [f"delete {kind} inet {TABLE} {name}\n" for name in names]
 
 
 def _elements(old: Block, new: Block) -> _Elements:
@@ -87,13 +103,9 @@ def _changed(old: tuple[str, ...] | None, new: tuple[str, ...], anew: Set[str]) 
 
 
 def _removed(old: Ruleset, new: Ruleset, anew: Set[str]) -> Iterator[str]:
-    """Chains lose their rules first: what is referred to cannot go."""
-    gone = [name for name in old.chains if name not in new.chains]
-    yield from (f"flush chain inet {TABLE} {name}\n" for name in gone)
     for name, block in old.blocks.items():
-        if name in anew or name not in new.blocks:
+        if name in anew or (name not in new.blocks and block.kind == "set"):
             yield f"delete {block.kind} inet {TABLE} {name}\n"
-    yield from (f"delete chain inet {TABLE} {name}\n" for name in gone)
 
 
 def _moved(new: Ruleset, changes: Mapping[str, _Elements]) -> Iterator[str]:

@@ -44,8 +44,12 @@ def ruleset(document: model.Document | None, names: Mapping[str, str]) -> Rulese
         if not _IFNAME.fullmatch(name):
             raise FirewallError("An interface name cannot be used in a rule", repr(name))
     rules = document or model.Document()
-    blocks = {block.name: block for block in _blocks(rules, names)}
-    return Ruleset(blocks, chains.all_chains(rules))
+    lookups = [sources.lookup(rules, family) for family in (IPV4, IPV6)]
+    found = [*_blocks(rules, names), *(block for lookup in lookups for block in lookup.blocks)]
+    known = chains.all_chains(rules)
+    for lookup in lookups:
+        known |= lookup.chains
+    return Ruleset({block.name: block for block in found}, known)
 
 
 def table(document: model.Document | None, names: Mapping[str, str]) -> str:
@@ -83,7 +87,6 @@ def _blocks(document: model.Document, names: Mapping[str, str]) -> Iterator[Bloc
     yield from listener_blocks(document)
     for family in (IPV4, IPV6):
         yield from family_blocks(document, names, family)
-        yield from sources.blocks(document, family)
 
 
 def _without(name: str) -> str:

@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 
 TABLE = "amphora_sriov"
-_SMALLEST = 64
+# Maps are made anew when they outgrow their size, which a packet under way may notice: seldom.
+_SMALLEST = {"set": 64, "map": 256}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +72,7 @@ def block(
         known = dict.fromkeys(elements, "")
     else:
         known = {key: verdict for key, _, verdict in (e.partition(" : ") for e in elements)}
-    return Block(kind, name, declaration, known, _size(len(known)), counted)
+    return Block(kind, name, declaration, known, _size(kind, len(known)), counted)
 
 
 def constant(name: str, declaration: str, *elements: str) -> Block:
@@ -79,5 +80,5 @@ def constant(name: str, declaration: str, *elements: str) -> Block:
     return Block("set", name, declaration, dict.fromkeys(elements, ""), 0)
 
 
-def _size(count: int) -> int:
-    return max(_SMALLEST, 1 << (count - 1).bit_length()) if count else _SMALLEST
+def _size(kind: str, count: int) -> int:
+    return max(_SMALLEST[kind], 1 << (count - 1).bit_length() if count else 0)

@@ -3,9 +3,8 @@
 An address is looked up with its last bits masked off. With more than one length, a first lookup
 of the shortest one tells whether any network may be near: most refused clients cost no more. Then,
 while a document has few lengths, they are tried one after the other. With more, a binary search
-finds the length: a set of ways beside each set of networks holds the beginnings of longer networks,
-and a hit says in which half to go on. That is exact because the networks of one listener do not
-overlap.
+finds the length: maps hold, beside the networks of a length, the beginnings of longer ones, and say
+where to go on. That is exact because the networks of one listener do not overlap.
 
 Interval sets (pipapo) would need no lengths, but a lookup costs them more, taking an element out
 costs a copy of all, and the kernel fills them some microseconds after the rules have changed.
@@ -15,14 +14,22 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from amphora_agent_ext import model, networks
 from amphora_agent_ext.ruleset import Block, block
 from amphora_agent_ext.sets import Family
 
-# So many lookups cost less than the search, which asks two sets at each step.
-LINEAR = 5
+# So many lookups, tried in turn, cost a client no more than the search does.
+LINEAR = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Lookup:
+    """:ivar chains: name -> rules; from ``source`` they lead to ``allow`` or to ``refuse``"""
+
+    blocks: tuple[Block, ...]
+    chains: dict[str, tuple[str, ...]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,13 +37,37 @@ class Step:
     """One step of the search.
 
     :ivar bits: the prefix length asked for
-    :ivar longer: length to ask for next when a way leads there
-    :ivar shorter: length to ask for next when none does
+    :ivar longer: length to ask for next when a longer network begins so
+    :ivar shorter: length to ask for next when nothing is found
     """
 
     bits: int
     longer: int | None
     shorter: int | None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Place:
+    """Where a network is noted: in this block, so many bits of it."""
+
+    block: str
+    bits: int
+    verdict: str = ""
+
+
+def lookup(document: model.Document, family: Family) -> Lookup:
+    """How the clients of restricted listeners are found."""
+    known = lengths(document, family)
+    return (_searched if len(known) > LINEAR else _tried)(document, family, known)
+
+
+def lengths(document: model.Document, family: Family) -> list[int]:
+    """Prefix lengths of restricted listeners, that of the most networks first."""
+    count: collections.Counter[int] = collections.Counter()
+    for listener in document.listeners:
+        if not listener.open(family.version):
+            count.update(n.bits for n in listener.allowed_cidrs if n.version == family.version)
+    return sorted(count, key=lambda bits: (-count[bits], bits))
 
 
 def search(lengths: Sequence[int]) -> dict[int, Step]:
@@ -52,87 +83,89 @@ def search(lengths: Sequence[int]) -> dict[int, Step]:
     return {step.bits: step, **above, **below}
 
 
-def lengths(document: model.Document, family: Family) -> list[int]:
-    """Prefix lengths of restricted listeners, that of the most networks first."""
-    count: collections.Counter[int] = collections.Counter()
-    for listener in document.listeners:
-        if not listener.open(family.version):
-            count.update(n.bits for n in listener.allowed_cidrs if n.version == family.version)
-    return sorted(count, key=lambda bits: (-count[bits], bits))
+def _tried(document: model.Document, family: Family, known: Sequence[int]) -> Lookup:
+    """One length after the other."""
+    near, rules = _near(family, known)
+    places = {bits: [*near, _Place(f"source{family.n}_{bits}", bits)] for bits in known}
+    rules += [f"{_key(family, b)} @source{family.n}_{b} goto allow" for b in known]
+    noted = _noted(document, family, places)
+    blocks = tuple(_block("set", name, family, elements) for name, elements in noted.items())
+    return Lookup(blocks, {f"source{family.n}": (*rules, f"goto refuse{family.n}")})
 
 
-def blocks(document: model.Document, family: Family) -> Iterator[Block]:
-    """The sets of networks, and those of ways when there is a search."""
-    known = lengths(document, family)
-    steps = search(sorted(known)) if len(known) > LINEAR else {}
-    near = {_near(family, known): min(known)} if len(known) > 1 else {}
-    # Prefix length of a network -> sets that have its beginning, and how much of it.
-    beginnings = {
-        bits: [*near.items(), *((_way(family, at), at) for at in _path(steps, bits))]
-        for bits in known
+def _searched(document: model.Document, family: Family, known: Sequence[int]) -> Lookup:
+    """The length that fits, by halves."""
+    near, rules = _near(family, known)
+    steps = search(sorted(known))
+    noted = _noted(document, family, {b: [*near, *_path(family, steps, b)] for b in known})
+    maps = {
+        b: _sized(_block("map", _find(family, b), family, noted[_find(family, b)])) for b in steps
     }
-    found: dict[str, list[str]] = {_source(family, bits): [] for bits in known}
-    found |= {name: [] for pairs in beginnings.values() for name, _ in pairs}
-    for listener in document.listeners:
-        if not listener.open(family.version):
-            _collect(found, listener, family, beginnings)
-    for name in sorted(found):
-        declaration = f"typeof {family.ip} saddr . meta l4proto . th dport;"
-        yield block("set", name, declaration, found[name])
+    chains = {
+        _step(family, bits): (
+            f"{_key(family, bits)} vmap @{maps[bits].name}",
+            f"goto {_step(family, step.shorter)}",
+        )
+        for bits, step in reversed(steps.items())
+    }
+    first = chains.pop(_step(family, next(iter(steps))))
+    sets = [_block("set", place.block, family, noted[place.block]) for place in near]
+    return Lookup((*sets, *maps.values()), {**chains, f"source{family.n}": (*rules, *first)})
 
 
-def _collect(
-    found: Mapping[str, list[str]],
-    listener: model.Listener,
-    family: Family,
-    beginnings: Mapping[int, Sequence[tuple[str, int]]],
-) -> None:
-    port = f" . {listener.protocol} . {listener.port}"
-    version, width = family.version, networks.WIDTHS[family.version]
-    for _, value, bits in (n for n in listener.allowed_cidrs if n.version == version):
-        found[_source(family, bits)].append(networks.address(version, value) + port)
-        for name, length in beginnings[bits]:
-            unused = width - length
-            beginning = value >> unused << unused
-            found[name].append(networks.address(version, beginning) + port)
+def _near(family: Family, known: Sequence[int]) -> tuple[list[_Place], list[str]]:
+    """Where all networks are noted, and the rule that lets only those go on."""
+    if len(known) < 2:
+        return [], []
+    bits = min(known)
+    place = _Place(f"near{family.n}_{bits}", bits)
+    return [place], [f"{_key(family, bits)} != @{place.block} goto refuse{family.n}"]
 
 
-def _path(steps: Mapping[int, Step], bits: int) -> list[int]:
-    """Lengths at which the search for ``bits`` turns to the longer ones."""
-    turns, at = [], next(iter(steps), bits)
+def _path(family: Family, steps: Mapping[int, Step], bits: int) -> list[_Place]:
+    """Where a network of this length is noted so that the search finds it."""
+    places = [_Place(_find(family, bits), bits, " : goto allow")]
+    at = next(iter(steps))
     while at != bits:
         step = steps[at]
+        if bits > at:
+            places.append(_Place(_find(family, at), at, f" : goto {_step(family, step.longer)}"))
         following = step.longer if bits > at else step.shorter
         assert following is not None
-        if bits > at:
-            turns.append(at)
         at = following
-    return turns
+    return places
 
 
-def chains(document: model.Document, family: Family) -> dict[str, tuple[str, ...]]:
-    """Chain ``source`` and those of the further steps: to ``allow`` or to ``refuse``."""
-    known = lengths(document, family)
-    near = []
-    if len(known) > 1:
-        near = [f"{_key(family, min(known))} != @{_near(family, known)} goto refuse{family.n}"]
-    if len(known) <= LINEAR:
-        tries = [f"{_key(family, bits)} @{_source(family, bits)} goto allow" for bits in known]
-        return {f"source{family.n}": (*near, *tries, f"goto refuse{family.n}")}
-    steps = search(sorted(known))
-    found = {}
-    first = next(iter(steps))
-    for bits, step in reversed(steps.items()):
-        found[_step(family, bits)] = tuple(_rules(family, step))
-    return {**found, f"source{family.n}": (*near, *found.pop(_step(family, first)))}
+def _noted(
+    document: model.Document, family: Family, places: Mapping[int, Sequence[_Place]]
+) -> dict[str, list[str]]:
+    """Elements by block.
+
+    :param places: by prefix length of a network
+    """
+    version, width = family.version, networks.WIDTHS[family.version]
+    found: dict[str, list[str]] = {p.block: [] for some in places.values() for p in some}
+    for listener in document.listeners:
+        if listener.open(version):
+            continue
+        port = f" . {listener.protocol} . {listener.port}"
+        for _, value, bits in (n for n in listener.allowed_cidrs if n.version == version):
+            for place in places[bits]:
+                unused = width - place.bits
+                begin = networks.address(version, value >> unused << unused)
+                found[place.block].append(begin + port + place.verdict)
+    return found
 
 
-def _rules(family: Family, step: Step) -> Iterator[str]:
-    key = _key(family, step.bits)
-    yield f"{key} @{_source(family, step.bits)} goto allow"
-    if step.longer is not None:
-        yield f"{key} @{_way(family, step.bits)} goto {_step(family, step.longer)}"
-    yield f"goto {_step(family, step.shorter)}"
+def _block(kind: str, name: str, family: Family, elements: list[str]) -> Block:
+    verdict = " : verdict" if kind == "map" else ""
+    key = f"typeof {family.ip} saddr . meta l4proto . th dport{verdict};"
+    return block(kind, name, key, elements)
+
+
+def _sized(map_: Block) -> Block:
+    """A map that outgrows its size is another one: packets under way still find the old one."""
+    return dataclasses.replace(map_, name=f"{map_.name}_{map_.size}")
 
 
 def _key(family: Family, bits: int) -> str:
@@ -142,16 +175,8 @@ def _key(family: Family, bits: int) -> str:
     return f"{family.ip} saddr{masked} . meta l4proto . th dport"
 
 
-def _source(family: Family, bits: int) -> str:
-    return f"source{family.n}_{bits}"
-
-
-def _near(family: Family, known: Sequence[int]) -> str:
-    return f"near{family.n}_{min(known)}"
-
-
-def _way(family: Family, bits: int) -> str:
-    return f"way{family.n}_{bits}"
+def _find(family: Family, bits: int) -> str:
+    return f"find{family.n}_{bits}"
 
 
 def _step(family: Family, bits: int | None) -> str:

@@ -37,6 +37,15 @@ def load(space: netns.Namespace, wanted: Ruleset) -> str:
     return kernel.fingerprint(space.name)[1]
 
 
+def patched(space: netns.Namespace, old: Ruleset, new: Ruleset) -> str:
+    """Change the table; what the kernel then holds."""
+    change = patch.patch(old, new)
+    kernel.replace(space.name, change.text)
+    if change.sweep:
+        kernel.replace(space.name, change.sweep)
+    return kernel.fingerprint(space.name)[1]
+
+
 @settings(max_examples=60, **_RARELY)
 @given(body=documents(), plugged=st.integers(0, 4))
 def test_nft_accepts_every_valid_document(
@@ -54,8 +63,7 @@ def test_a_changed_table_is_what_a_new_one_would_be(
     old, new = rules(first), rules(second)
     expected = load(space, new)
     load(space, old)
-    kernel.replace(space.name, patch.patch(old, new).text)
-    assert kernel.fingerprint(space.name)[1] == expected
+    assert patched(space, old, new) == expected
 
 
 @settings(max_examples=40, **_RARELY)
@@ -72,8 +80,7 @@ def test_a_small_change_is_what_a_new_table_would_be(
     old, new = rules(body), rules(changed)
     expected = load(space, new)
     load(space, old)
-    kernel.replace(space.name, patch.patch(old, new).text)
-    assert kernel.fingerprint(space.name)[1] == expected
+    assert patched(space, old, new) == expected
 
 
 def restricted(count: int, lengths: int = 1) -> dict[str, Any]:
@@ -106,7 +113,5 @@ def test_many_elements(space: netns.Namespace, lengths: int) -> None:
     expected = load(space, new)
     load(space, old)
     assert kernel.listing(space.name).count(". tcp .") >= 10_000
-    change = patch.patch(old, new)
-    assert len(change.text) < 2_000
-    kernel.replace(space.name, change.text)
-    assert kernel.fingerprint(space.name)[1] == expected
+    assert len(patch.patch(old, new).text) < 2_000
+    assert patched(space, old, new) == expected

@@ -23,8 +23,7 @@ def restricted(*cidrs: str, **changes: Any) -> Ruleset:
 def commands(old: Ruleset, new: Ruleset) -> list[str]:
     lines = patch(old, new).text.splitlines()
     assert lines[:2] == ["table inet amphora_table {}", "delete table inet amphora_table"]
-    assert lines[-1] == "}"
-    return [line for line in lines[2:-1] if line != "table inet amphora_sriov {"]
+    return [line for line in lines[2:] if line not in ("table inet amphora_sriov {", "}")]
 
 
 MANY = [f"10.{n}.0.0/16" for n in range(0, 40, 2)]
@@ -49,11 +48,10 @@ def test_a_set_that_changes_much_is_made_anew_with_its_rules() -> None:
         "delete set inet amphora_sriov source4_16",
     ]
     assert lines[2].startswith("set source4_16 {")
-    assert lines[-4:] == [
+    assert lines[-3:] == [
         "chain source4 {",
         "ip saddr & 255.255.0.0 . meta l4proto . th dport @source4_16 goto allow",
         "goto refuse4",
-        "}",
     ]
 
 
@@ -87,14 +85,42 @@ def test_another_verdict_is_another_element() -> None:
 
 
 def test_chains_and_sets_nobody_needs_any_more_are_deleted() -> None:
-    few, many = restricted("10.0.0.0/8"), restricted(*(f"{n}.0.0.0/{n}" for n in range(8, 16)))
-    lines = commands(many, few)
-    gone = [name for name in many.chains if name not in few.chains]
+    logged = rules(log=5)
+    lines = commands(logged, rules())
+    gone = [name for name in logged.chains if name not in rules().chains]
     assert gone
     for name in gone:
         emptied = lines.index(f"flush chain inet amphora_sriov {name}")
-        deleted = lines.index(f"delete chain inet amphora_sriov {name}")
-        assert emptied < lines.index("delete set inet amphora_sriov source4_9") < deleted
-    assert {f"delete set inet amphora_sriov {n}" for n in many.blocks if n not in few.blocks} <= {
-        *lines
-    }
+        assert emptied < lines.index(f"delete chain inet amphora_sriov {name}")
+    lines = commands(restricted("10.0.0.0/8", "11.0.0.0/16"), restricted("10.0.0.0/8"))
+    assert "delete set inet amphora_sriov near4_8" in lines
+    assert patch(logged, rules()).sweep == ""
+
+
+def test_maps_nobody_needs_any_more_are_swept_up_later() -> None:
+    """With their chains, to which their elements hold on until then."""
+    few, many = restricted("10.0.0.0/8"), restricted(*(f"{n}.0.0.0/{n}" for n in range(8, 16)))
+    change = patch(many, few)
+    maps = [name for name in many.blocks if name not in few.blocks and name[:4] == "find"]
+    chains = [name for name in many.chains if name not in few.chains]
+    assert maps
+    assert chains
+    for name in chains:
+        assert f"flush chain inet amphora_sriov {name}\n" in change.text
+        assert f"delete chain inet amphora_sriov {name}\n" not in change.text
+    assert change.sweep.splitlines() == [
+        *(f"delete map inet amphora_sriov {name}" for name in maps),
+        *(f"delete chain inet amphora_sriov {name}" for name in chains),
+    ]
+
+
+def test_a_map_that_outgrows_its_size_gets_a_new_one_beside_it() -> None:
+    def networks(count: int) -> Ruleset:
+        return restricted(
+            *(f"10.{n}.{m}.0/{24 + m % 4}" for n in range(count) for m in (0, 9, 18, 27))
+        )
+
+    change = patch(networks(128), networks(129))
+    assert "map find4_26_256" not in change.text
+    assert "map find4_26_512 {" in change.text
+    assert "delete map inet amphora_sriov find4_26_256\n" in change.sweep
