@@ -21,8 +21,9 @@ from tests.bench.firewall import applies, stock
 from tests.bench.firewall.cases import Shape, Situation
 from tests.functional.netns import namespace
 
-_RUNS, _MANY = 5, 1_000
-_SETTLE = 0.3
+_RUNS = 3
+# Seconds between looks at the kernel, how many at most, and KiB that are no change.
+_PAUSE, _LOOKS, _STILL = 0.3, 10, 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +52,7 @@ def row(shape: Shape, elements: int) -> Row:
 def _median(work: Callable[[Situation], Used], shape: Shape, elements: int) -> Used:
     context = multiprocessing.get_context("spawn")
     used = []
-    # What others do meanwhile is nothing against many elements.
-    for _ in range(_RUNS if elements <= _MANY else 1):
+    for _ in range(_RUNS):
         with concurrent.futures.ProcessPoolExecutor(1, context) as pool:
             used.append(pool.submit(work, Situation(elements, shape)).result())
     return Used(statistics.median(u.kernel for u in used), statistics.median(u.peak for u in used))
@@ -62,26 +62,22 @@ def _ours(situation: Situation) -> Used:
     document = situation.document
     with namespace("ours") as space, tempfile.TemporaryDirectory() as name:
         firewall = applies.firewall(space, Path(name))
-        time.sleep(_SETTLE)
-        before, had = _kernel(), _status(os.getpid(), "VmRSS:")
+        before, had = _settled(), _status(os.getpid(), "VmRSS:")
         Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
         firewall.apply(document)
         peak = _status(os.getpid(), "VmHWM:") - had
-        time.sleep(_SETTLE)
-        return Used(_kernel() - before, peak)
+        return Used(_settled() - before, peak)
 
 
 def _stock(situation: Situation) -> Used:
     rules = stock.rules(situation.load_balancer)
     with namespace("stock") as space, tempfile.TemporaryDirectory() as name:
         firewall = stock.Firewall(space.name, Path(name))
-        time.sleep(_SETTLE)
-        before = _kernel()
+        before = _settled()
         with _watched() as peaks:
             firewall.boot()
             firewall.apply(rules)
-        time.sleep(_SETTLE)
-        return Used(_kernel() - before, max(peaks))
+        return Used(_settled() - before, max(peaks))
 
 
 @contextlib.contextmanager
@@ -107,6 +103,17 @@ def _watched() -> Iterator[list[int]]:
     finally:
         end.set()
         thread.join()
+
+
+def _settled() -> int:
+    """KiB in use, when it has come to rest: the last namespace goes in the background."""
+    known = _kernel()
+    for _ in range(_LOOKS):
+        time.sleep(_PAUSE)
+        last, known = known, _kernel()
+        if abs(known - last) < _STILL:
+            break
+    return known
 
 
 def _kernel() -> int:
