@@ -54,10 +54,10 @@ def built(request: pytest.FixtureRequest) -> Iterator[Built]:
         work = Path(directory)
         try:
             made = image.stock(request.param, work)
+            found = Built(made, work, variables(work), octavia(made))
+            found.build()
         except image.NoNetwork as problem:
             image.skip(f"no mirror of Debian: {problem}")
-        found = Built(made, work, variables(work), octavia(made))
-        found.build()
         yield found
 
 

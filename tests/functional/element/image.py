@@ -34,7 +34,7 @@ AUTHORITIES = "etc/ssl/certs/ca-certificates.crt"
 
 
 class NoNetwork(Exception):
-    """There is no mirror of the distribution within reach."""
+    """No mirror of the distribution is within reach."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +47,10 @@ class Image:
     root: Path
 
     def build(self, work: Path, elements: Sequence[str], path: Sequence[Path], **env: str) -> str:
-        """Take the image through the phases of a build; what that printed."""
+        """Take the image through the phases of a build; what that printed.
+
+        :raises NoNetwork: packages cannot be fetched
+        """
         build = Path(tempfile.mkdtemp(prefix="build", dir=work))
         shutil.copy(f"/{AUTHORITIES}", self.root / AUTHORITIES)
         variables = {
@@ -60,7 +63,12 @@ class Image:
         }
         isolated = ("unshare", "--mount", "--propagation", "private")
         phases = (str(HERE / "phases.sh"), sys.executable, str(build))
-        return run(*isolated, *phases, "debootstrapped", *elements, env=variables)
+        try:
+            return run(*isolated, *phases, "debootstrapped", *elements, env=variables)
+        except AssertionError as problem:
+            if "E: Failed to fetch" in str(problem):
+                raise NoNetwork("its packages cannot be fetched") from problem
+            raise
 
     def run(self, *command: str) -> str:
         """Run a command in the image, as in a machine that does not run: no /proc, no /sys."""
@@ -152,10 +160,12 @@ def octavia_sources(work: Path) -> Path:
 
 
 def run(*command: str, env: dict[str, str] | None = None) -> str:
-    """Run a command that must succeed and return what it printed."""
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{' '.join(command)}:\n{done.stdout}{done.stderr}"[-6000:]
-    return done.stdout + done.stderr
+    """Run a command that must succeed and return what it printed, errors among it."""
+    done = subprocess.run(
+        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    assert done.returncode == 0, f"{' '.join(command)}:\n{done.stdout[-6000:]}"
+    return done.stdout
 
 
 def skip(why: object) -> None:
