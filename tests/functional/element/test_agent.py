@@ -16,7 +16,8 @@ from tests.functional.element import guest
 from tests.functional.element.conftest import NFT, Built
 
 # The first time the image is made, with hundreds of packages.
-pytestmark = [pytest.mark.root, pytest.mark.timeout(1200)]
+# one process makes the image
+pytestmark = [pytest.mark.root, pytest.mark.timeout(1200), pytest.mark.xdist_group("image")]
 
 # The image's rsyslog, which the agent's gunicorn expects.
 SYSLOG = """
