@@ -76,7 +76,7 @@ class Firewall:
         with store.locked(self.state):
             namespace.ensure(self.netns)
             names = self._names(document)
-            if self._kept() != document or not self._stands(document, names):
+            if _digest(self._kept()) != _digest(document) or not self._stands(document, names):
                 self._change(document, names)
             return self._read(counters)
 

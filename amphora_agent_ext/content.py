@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TypeVar
 
 from amphora_agent_ext import netlink
@@ -84,16 +84,15 @@ def _elements(opened: socket.socket, block: netlink.Attributes) -> bytes:
     found: list[bytes] = []
     counted = not _COUNTER_SET.isdisjoint(block)
     for part in netlink.dump(opened, netlink.GET_ELEMENTS, TABLE, netlink.text(block[2])):
-        for content in _parts(part):
-            found.append(_without_counter(content) if counted else content)
+        elements = _parts(part)
+        found += map(_without_counter, elements) if counted else elements
     found.sort()
     return hashlib.sha256(b"".join(found)).digest()
 
 
-def _parts(part: bytes) -> Iterator[bytes]:
+def _parts(part: bytes) -> list[bytes]:
     """The elements in one message."""
-    inside = netlink.attributes(part).get(3, b"")
-    return (content for _, content in netlink.split(inside))
+    return netlink.contents(netlink.attributes(part).get(3, b""))
 
 
 def _without_counter(element: bytes) -> bytes:

@@ -96,6 +96,11 @@ class Document:
         """The canonical JSON text of this document, which is normalised."""
         return json.dumps(canonical(self), sort_keys=True, separators=(",", ":"))
 
+    @functools.cached_property
+    def digest(self) -> str:
+        """See :func:`digest`."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
 
 def normalise(document: Document) -> Document:
     """The one form of all documents that mean the same: sorted, without duplicates."""
@@ -132,7 +137,7 @@ def canonical(document: Document) -> dict[str, Any]:
 
 def digest(document: Document) -> str:
     """SHA-256 (hex) of the canonical JSON; equal for documents that mean the same."""
-    return hashlib.sha256(document.text.encode()).hexdigest()
+    return document.digest
 
 
 def _interface(interface: Interface) -> Interface:
