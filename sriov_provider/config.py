@@ -15,6 +15,9 @@ from typing import Any
 
 from oslo_config import cfg
 
+from sriov_provider import config_health
+from sriov_provider.config_health import Health
+
 GROUP = "sriov_provider"
 
 OPTS = (
@@ -63,6 +66,13 @@ OPTS = (
         default=30 * 24 * 3600,
         min=0,
         help="Seconds before a job that has ended is forgotten; 0 keeps them for ever.",
+    ),
+    cfg.IntOpt(
+        "sweep_grace",
+        default=3600,
+        min=60,
+        help="Seconds for which 'sriov-provider sweep' leaves alone what nobody knows: since it "
+        "was made, and since the last job of its load balancer.",
     ),
     cfg.ListOpt(
         "vf_totals",
@@ -130,6 +140,7 @@ OPTS = (
         "Only for clouds whose hosts offload the virtual switch to the card (switchdev): other "
         "VFs reach flat and vlan networks alone.",
     ),
+    *config_health.OPTS,
 )
 CONTROLLER_WORKER_OPTS = (
     cfg.ListOpt("amp_boot_network_list", default=[]),
@@ -164,7 +175,6 @@ DRIVER_AGENT_OPTS = (
     cfg.StrOpt("stats_socket_path", default=_RUN + "stats.sock"),
     cfg.StrOpt("get_socket_path", default=_RUN + "get.sock"),
 )
-HEALTH_MANAGER_OPTS = (cfg.IntOpt("heartbeat_interval", default=10),)
 NETWORKING_OPTS = (
     cfg.IntOpt("port_detach_timeout", default=300),
     cfg.IntOpt("max_retries", default=15),
@@ -237,6 +247,8 @@ class Settings:
     :ivar metrics_interval: seconds
     :ivar metrics_firewall: ``listener``, ``load_balancer``, ``total`` or ``none``
     :ivar firewall_check_interval: seconds, 0 for never
+    :ivar sweep_grace: seconds
+    :ivar health: of the health manager
     :ivar config_files: where they came from, for libraries that read the files themselves
     """
 
@@ -250,6 +262,8 @@ class Settings:
     metrics_interval: float = 60.0
     metrics_firewall: str = "listener"
     firewall_check_interval: float = 10.0
+    sweep_grace: float = 3600.0
+    health: Health = dataclasses.field(default_factory=Health)
     config_files: tuple[str, ...] = ()
 
 
@@ -267,7 +281,7 @@ def parse(config_files: Sequence[str]) -> Any:
     conf.register_opts(NOVA_OPTS, "nova")
     conf.register_opts(DRIVER_AGENT_OPTS, "driver_agent")
     conf.register_opts(NETWORKING_OPTS, "networking")
-    conf.register_opts(HEALTH_MANAGER_OPTS, "health_manager")
+    conf.register_opts(config_health.STOCK_OPTS, "health_manager")
     conf(
         args=[], project="octavia", default_config_files=list(config_files), default_config_dirs=[]
     )
@@ -310,6 +324,8 @@ def settings(conf: Any) -> Settings:
         metrics_interval=ours.metrics_interval,
         metrics_firewall=ours.metrics_firewall,
         firewall_check_interval=_check_interval(conf),
+        sweep_grace=float(ours.sweep_grace),
+        health=config_health.health(conf, GROUP),
         config_files=tuple(str(f) for f in conf.default_config_files or ()),
     )
 

@@ -47,7 +47,7 @@ def _heartbeat() -> None:
         _id("load_balancer_id"),
         sa.Column("received_at", _time(), nullable=False),
         _number("sequence"),
-        sa.Column("fingerprint", sa.String(32), nullable=True),
+        sa.Column("fingerprint", sa.String(40), nullable=True),
         sa.PrimaryKeyConstraint("amphora_id", name="pk_heartbeat"),
         _parent("heartbeat", "amphora"),
     )
@@ -75,7 +75,6 @@ def _listener_statistics() -> None:
         _id("amphora_id"),
         _id("load_balancer_id"),
         *(_number(name) for name in TOTALS),
-        sa.Column("updated_at", _time(), nullable=False),
         _flag("changed"),
         sa.Column("sender", sa.String(36), nullable=True),
         sa.Column("claimed_at", _time(), nullable=True),

@@ -72,6 +72,14 @@ def unfinished(session: Session, load_balancer_id: str) -> tuple[Job, ...]:
     return tuple(_record(row) for row in session.scalars(query))
 
 
+def busy(session: Session, load_balancer_ids: Collection[str]) -> frozenset[str]:
+    """Those of these load balancers that have a job pending or running."""
+    query = sa.select(models.Job.load_balancer_id).where(
+        models.Job.load_balancer_id.in_(list(load_balancer_ids)), models.Job.state.in_(UNFINISHED)
+    )
+    return frozenset(session.scalars(query))
+
+
 def claim(
     sessions: Sessions,
     owner: str,

@@ -162,7 +162,7 @@ class Heartbeat(Base):
     load_balancer_id: Mapped[str] = mapped_column(String(36), index=True)
     received_at: Mapped[datetime.datetime] = mapped_column(UtcDateTime)
     sequence: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
-    fingerprint: Mapped[str | None] = mapped_column(String(32))
+    fingerprint: Mapped[str | None] = mapped_column(String(40))
 
 
 class Health(Base):
@@ -199,7 +199,6 @@ class ListenerStatistics(Base):
     total_connections: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     request_errors: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     active_connections: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
-    updated_at: Mapped[datetime.datetime] = mapped_column(UtcDateTime)
     changed: Mapped[bool] = mapped_column(server_default=false(), index=True)
     sender: Mapped[str | None] = mapped_column(String(36), index=True)
     claimed_at: Mapped[datetime.datetime | None] = mapped_column(UtcDateTime)

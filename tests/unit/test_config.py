@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from octavia.opts import list_opts
 
-from sriov_provider import config
+from sriov_provider import config, config_health
 
 SHARED = {
     "controller_worker": config.CONTROLLER_WORKER_OPTS,
@@ -16,7 +16,7 @@ SHARED = {
     "nova": config.NOVA_OPTS,
     "driver_agent": config.DRIVER_AGENT_OPTS,
     "networking": config.NETWORKING_OPTS,
-    "health_manager": config.HEALTH_MANAGER_OPTS,
+    "health_manager": config_health.STOCK_OPTS,
 }
 
 

@@ -1,0 +1,173 @@
+"""What the policy of failovers looks at, and the claim that lets one process place each."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, aliased
+
+from sriov_provider.db import jobs, models
+from sriov_provider.health.policy import Decision, History, Serving, View
+from sriov_provider.records import Action, AmphoraState, Job, JobState
+
+_SERVE = (AmphoraState.READY.value,)
+_UNFINISHED = list(jobs.UNFINISHED)
+
+
+def view(
+    session: Session,
+    now: datetime.datetime,
+    listening_since: datetime.datetime,
+    timeout: float,
+) -> View:
+    """A flat number of queries, and next to nothing is read while all amphorae are well.
+
+    :param timeout: seconds of silence after which an amphora counts as dead
+    """
+    latest = now - datetime.timedelta(seconds=timeout)
+    suspects = _suspects(session, latest)
+    abandoned = _abandoned(session)
+    if not suspects and not abandoned:
+        return View(now, listening_since)
+    ids = {*suspects, *abandoned}
+    return View(
+        now=now,
+        listening_since=listening_since,
+        serving=_serving(session, ids),
+        heard=_heard(session),
+        abandoned=abandoned,
+        histories=_histories(session, ids),
+        running=_running(session),
+    )
+
+
+def place(session: Session, decision: Decision, seen: History, latest: Any, job: Job) -> bool:
+    """Write the failover's job, unless another process has, or it is not wanted any more.
+
+    :param seen: the load balancer's history that led to the decision
+    :param latest: time before which an amphora's last heartbeat must have been
+    :returns: True when it was written
+    :raises sqlalchemy.exc.IntegrityError: another process was first, or the load balancer is gone
+    """
+    if not _claim(session, decision.load_balancer_id, seen.claims):
+        return False
+    beat = models.Heartbeat
+    alive = sa.select(beat.amphora_id).where(
+        beat.amphora_id.in_(decision.amphora_ids), beat.received_at >= latest
+    )
+    if session.scalars(alive).first() or jobs.unfinished(session, decision.load_balancer_id):
+        return False
+    jobs.enqueue(session, job)
+    return True
+
+
+def _claim(session: Session, load_balancer_id: str, claims: int | None) -> bool:
+    health = models.Health
+    if claims is None:
+        values = {"load_balancer_id": load_balancer_id, "failovers": 1}
+        session.execute(sa.insert(health).values(values))
+        return True
+    query = sa.update(health).where(
+        health.load_balancer_id == load_balancer_id, health.failovers == claims
+    )
+    return jobs.changed(session, query.values(failovers=claims + 1)) == 1
+
+
+def _ready() -> sa.ColumnElement[bool]:
+    return models.Amphora.state.in_(_SERVE)
+
+
+def _suspects(session: Session, latest: datetime.datetime) -> frozenset[str]:
+    """Load balancers with an amphora that is silent, or was never heard."""
+    amphora, beat = models.Amphora, models.Heartbeat
+    query = (
+        sa.select(amphora.load_balancer_id)
+        .join(beat, beat.amphora_id == amphora.id, isouter=True)
+        .where(_ready(), sa.or_(beat.received_at.is_(None), beat.received_at < latest))
+        .distinct()
+    )
+    return frozenset(session.scalars(query))
+
+
+def _abandoned(session: Session) -> tuple[str, ...]:
+    """Load balancers whose last job was a failover that failed and left none that serves."""
+    job, later, amphora = models.Job, aliased(models.Job), models.Amphora
+    is_last = ~sa.exists().where(
+        later.load_balancer_id == job.load_balancer_id, later.seq > job.seq
+    )
+    served = sa.exists().where(amphora.load_balancer_id == job.load_balancer_id, _ready())
+    query = (
+        sa.select(job.load_balancer_id)
+        .join(models.LoadBalancer, models.LoadBalancer.id == job.load_balancer_id)
+        .where(
+            job.state == JobState.FAILED.value,
+            job.action == Action.FAILOVER.value,
+            is_last,
+            ~served,
+        )
+        .order_by(job.seq)
+    )
+    return tuple(session.scalars(query))
+
+
+def _serving(session: Session, load_balancer_ids: Collection[str]) -> tuple[Serving, ...]:
+    amphora, beat, job = models.Amphora, models.Heartbeat, models.Job
+    query = (
+        sa.select(amphora.id, amphora.load_balancer_id, beat.received_at, job.finished_at)
+        .join(beat, beat.amphora_id == amphora.id, isouter=True)
+        .join(job, job.id == amphora.built_by, isouter=True)
+        .where(_ready(), amphora.load_balancer_id.in_(list(load_balancer_ids)))
+        .order_by(amphora.id)
+    )
+    return tuple(Serving(*row) for row in session.execute(query))
+
+
+def _heard(session: Session) -> int:
+    amphora, beat = models.Amphora, models.Heartbeat
+    query = sa.select(sa.func.count()).select_from(amphora)
+    query = query.join(beat, beat.amphora_id == amphora.id).where(_ready())
+    return session.scalar(query) or 0
+
+
+def _running(session: Session) -> int:
+    job = models.Job
+    query = sa.select(sa.func.count()).where(
+        job.action == Action.FAILOVER.value, job.state.in_(_UNFINISHED)
+    )
+    return session.scalar(query) or 0
+
+
+def _histories(session: Session, load_balancer_ids: Collection[str]) -> dict[str, History]:
+    ids = list(load_balancer_ids)
+    health, job = models.Health, models.Job
+    rows = session.execute(
+        sa.select(health.load_balancer_id, health.failovers).where(health.load_balancer_id.in_(ids))
+    )
+    claims: dict[str, int] = {row[0]: row[1] for row in rows}
+    ended = session.execute(
+        sa.select(job.load_balancer_id, job.state, job.finished_at)
+        .where(
+            job.load_balancer_id.in_(ids),
+            job.action == Action.FAILOVER.value,
+            job.state.not_in(_UNFINISHED),
+        )
+        .order_by(job.seq)
+    )
+    failures = _failures(ended)
+    busy = jobs.busy(session, ids)
+    return {
+        i: History(i in busy, claims.get(i), *failures.get(i, (0, None))) for i in load_balancer_ids
+    }
+
+
+def _failures(ended: Iterable[Any]) -> dict[str, tuple[int, datetime.datetime | None]]:
+    """Failovers that failed since one did not, and when the last one did; by load balancer."""
+    found: dict[str, tuple[int, datetime.datetime | None]] = {}
+    for load_balancer_id, state, finished_at in ended:
+        count = found.get(load_balancer_id, (0, None))[0]
+        failed = state == JobState.FAILED.value
+        found[load_balancer_id] = (count + 1, finished_at) if failed else (0, None)
+    return found

@@ -1,0 +1,103 @@
+"""Operating statuses on record: what amphorae should tell, have told, and what Octavia knows."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from sriov_provider.db import jobs, models, upsert
+from sriov_provider.health.judge import Expected
+from sriov_provider.health.statuses import Observed
+
+
+@dataclasses.dataclass(frozen=True)
+class Health:
+    """One load balancer.
+
+    :ivar observed: what each amphora told last, by amphora id
+    :ivar reported: what Octavia was told last
+    :ivar children: ids of its listeners, pools and members
+    """
+
+    load_balancer_id: str
+    expected: Expected = dataclasses.field(default_factory=Expected)
+    observed: Mapping[str, Observed] = dataclasses.field(default_factory=dict)
+    reported: Observed = dataclasses.field(default_factory=dict)
+    children: frozenset[str] = frozenset()
+
+
+def lock(session: Session, load_balancer_ids: Collection[str]) -> dict[str, Health]:
+    """Read these rows, and keep everybody else from changing them in this transaction.
+
+    :returns: one for each; of those without a row nothing is known
+    """
+    row, ids = models.Health, sorted(load_balancer_ids)
+    query = (
+        sa.select(row.load_balancer_id, row.expected, row.observed, row.reported)
+        .where(row.load_balancer_id.in_(ids))
+        .order_by(row.load_balancer_id)
+        .with_for_update()
+    )
+    rows = {found[0]: found[1:] for found in session.execute(query)}
+    busy, children = jobs.busy(session, ids), _children(session, ids)
+    return {
+        i: _health(i, rows.get(i, (None, None, None)), i in busy, children.get(i, ())) for i in ids
+    }
+
+
+def _health(i: str, row: Any, busy: bool, children: Iterable[str]) -> Health:
+    expected, observed, reported = row
+    listeners = None if expected is None else frozenset(expected["listeners"])
+    enabled = True if expected is None else bool(expected["enabled"])
+    return Health(
+        i, Expected(listeners, enabled, busy), observed or {}, reported or {}, frozenset(children)
+    )
+
+
+def _children(session: Session, load_balancer_ids: Collection[str]) -> dict[str, list[str]]:
+    child = models.Child
+    query = sa.select(child.load_balancer_id, child.id).where(
+        child.load_balancer_id.in_(load_balancer_ids)
+    )
+    found: dict[str, list[str]] = {}
+    for load_balancer_id, child_id in session.execute(query):
+        found.setdefault(load_balancer_id, []).append(child_id)
+    return found
+
+
+def save(session: Session, changed: Iterable[Health]) -> None:
+    """Write what was observed and reported.
+
+    :raises sqlalchemy.exc.IntegrityError: a load balancer has gone meanwhile
+    """
+    rows = [
+        {"load_balancer_id": h.load_balancer_id, "observed": h.observed, "reported": h.reported}
+        for h in sorted(changed, key=lambda h: h.load_balancer_id)
+    ]
+    changes = {name: upsert.new(name) for name in ("observed", "reported")}
+    upsert.run(session, models.Health, rows, changes)
+
+
+def expect(
+    session: Session, load_balancer_id: str, enabled: bool, listeners: Iterable[str]
+) -> None:
+    """A job has put this in force: so must the amphorae tell from now on.
+
+    :param listeners: those that are enabled
+    """
+    expected = {"enabled": enabled, "listeners": sorted(listeners)}
+    rows = [{"load_balancer_id": load_balancer_id, "expected": expected}]
+    upsert.run(session, models.Health, rows, {"expected": upsert.new("expected")})
+
+
+def forget(session: Session, load_balancer_id: str) -> None:
+    """Octavia is told other statuses by a job: what amphorae tell next is news again."""
+    health, beat = models.Health, models.Heartbeat
+    query = sa.update(health).where(health.load_balancer_id == load_balancer_id)
+    jobs.changed(session, query.values(observed=None, reported=None))
+    marks = sa.update(beat).where(beat.load_balancer_id == load_balancer_id)
+    jobs.changed(session, marks.values(fingerprint=None))

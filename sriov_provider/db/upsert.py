@@ -1,0 +1,44 @@
+"""Many rows in one statement: inserted, or changed where they are there already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.orm import Session
+
+# Columns of what is there, columns of what was to be inserted -> what shall be.
+Change = Callable[[Any, Any], Any]
+
+
+def run(
+    session: Session, model: Any, rows: Sequence[Mapping[str, Any]], changes: Mapping[str, Change]
+) -> None:
+    """:param rows: all with the same columns, in an order that is everybody's
+    :param changes: by column. MySQL sets them in this order, each seeing those before it changed
+    :raises sqlalchemy.exc.IntegrityError: a foreign key points nowhere (any more)
+    """
+    if not rows:
+        return
+    table, dialect = model.__table__, session.get_bind().dialect.name
+    if dialect in ("mysql", "mariadb"):
+        into = mysql.insert(table).values(list(rows))
+        to = [(name, change(table.c, into.inserted)) for name, change in changes.items()]
+        session.execute(into.on_duplicate_key_update(to))
+        return
+    library: Any = sqlite if dialect == "sqlite" else postgresql
+    insert = library.insert(table).values(list(rows))
+    keys = [column.name for column in table.primary_key]
+    values = {name: change(table.c, insert.excluded) for name, change in changes.items()}
+    session.execute(insert.on_conflict_do_update(index_elements=keys, set_=values))
+
+
+def new(name: str) -> Change:
+    """Replace the column."""
+    return lambda _old, given: given[name]
+
+
+def add(name: str) -> Change:
+    """Count the column up."""
+    return lambda old, given: old[name] + given[name]

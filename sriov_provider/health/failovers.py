@@ -1,0 +1,100 @@
+"""Carries out what the policy decides: places the jobs."""
+
+from __future__ import annotations
+
+import collections
+import datetime
+import functools
+import logging
+import uuid
+from collections.abc import Callable
+
+from sqlalchemy.exc import IntegrityError
+
+from sriov_provider.db import failovers
+from sriov_provider.db.engine import Sessions
+from sriov_provider.db.types import utcnow
+from sriov_provider.health import policy
+from sriov_provider.health.counts import Counts
+from sriov_provider.health.policy import Decision, Rules, Verdict, View
+from sriov_provider.records import Action, Job, ObjectRef, ObjectType
+
+LOG = logging.getLogger(__name__)
+
+
+class Failovers:
+    """One per process that hears heartbeats; of several, one places each job."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        rules: Rules,
+        counts: Counts,
+        wake: Callable[[str], None] | None = None,
+    ) -> None:
+        """:param wake: called with the id of each job that was placed"""
+        self._sessions = sessions
+        self._rules = rules
+        self._counts = counts
+        self._wake = wake or (lambda _job_id: None)
+        self._listening_since = utcnow()
+        self._last: dict[str, Verdict] = {}
+
+    def interrupted(self) -> None:
+        """Heartbeats may have been lost: silence means nothing for a while."""
+        self._listening_since = utcnow()
+
+    def check(self) -> tuple[Decision, ...]:
+        """Look once.
+
+        :returns: what was decided
+        :raises ProviderError: DATABASE
+        """
+        now = utcnow()
+        seen = self._sessions.read(
+            lambda s: failovers.view(s, now, self._listening_since, self._rules.timeout)
+        )
+        decisions = policy.decide(seen, self._rules)
+        placed = [d for d in decisions if d.verdict is Verdict.FAIL_OVER and self._place(d, seen)]
+        self._tell(decisions)
+        numbers = collections.Counter(decision.verdict for decision in decisions)
+        self._counts.decided(numbers, len(placed))
+        return decisions
+
+    def _place(self, decision: Decision, seen: View) -> bool:
+        new = job(decision)
+        history = seen.history(decision.load_balancer_id)
+        latest = seen.now - datetime.timedelta(seconds=self._rules.timeout)
+        work = functools.partial(
+            failovers.place, decision=decision, seen=history, latest=latest, job=new
+        )
+        try:
+            placed = self._sessions.run(work)
+        except IntegrityError:  # another process was first, or the load balancer is gone
+            return False
+        if placed:
+            LOG.warning(
+                "Load balancer %s is failed over (job %s): %s",
+                decision.load_balancer_id, new.id, decision.reason,
+            )  # fmt: skip
+            self._wake(new.id)
+        return placed
+
+    def _tell(self, decisions: tuple[Decision, ...]) -> None:
+        """Each load balancer's verdict once, not at every look."""
+        verdicts = {d.load_balancer_id: d.verdict for d in decisions}
+        for decision in decisions:
+            known = self._last.get(decision.load_balancer_id)
+            if decision.verdict not in (known, Verdict.FAIL_OVER, Verdict.BUSY):
+                LOG.warning(
+                    "Load balancer %s is not failed over: %s",
+                    decision.load_balancer_id, decision.reason,
+                )  # fmt: skip
+        self._last = verdicts
+
+
+def job(decision: Decision) -> Job:
+    """The job that carries a decision out."""
+    kind, load_balancer_id = ObjectType.LOADBALANCER, decision.load_balancer_id
+    ref = ObjectRef(kind, load_balancer_id, Action.FAILOVER)
+    return Job(str(uuid.uuid4()), load_balancer_id, Action.FAILOVER, kind, load_balancer_id, (ref,))

@@ -1,0 +1,205 @@
+"""Which load balancers are failed over, and why the others are not. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import enum
+from collections.abc import Iterable, Mapping, Sequence
+
+# Of the amphorae ever heard, silent at the same time: then it is not the amphorae.
+OUTAGE_SHARE = 0.5
+OUTAGE_LEAST = 5
+LONGEST_BACKOFF = 3600.0
+
+
+class Verdict(str, enum.Enum):
+    """What is done about amphorae; all but FAIL_OVER is nothing."""
+
+    FAIL_OVER = "fail-over"
+    UNHEARD = "unheard"
+    BUSY = "busy"
+    OUTAGE = "outage"
+    DEAF = "deaf"
+    LIMIT = "limit"
+    BACK_OFF = "back-off"
+    SWITCHED_OFF = "switched-off"
+
+
+@dataclasses.dataclass(frozen=True)
+class Rules:
+    """Durations in seconds.
+
+    :ivar timeout: silence after which an amphora counts as dead
+    :ivar threshold: this many silent ones at once are an outage; None for no such number
+    :ivar limit: failovers at the same time
+    :ivar backoff: wait after a failover that failed; doubled each time
+    :ivar enabled: whether anything is failed over at all
+    """
+
+    timeout: float = 60.0
+    threshold: int | None = None
+    limit: int = 10
+    backoff: float = 60.0
+    enabled: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Serving:
+    """An amphora that serves.
+
+    :ivar heard_at: None when it was never heard
+    :ivar built_at: when the job that built it ended; None when that is long ago
+    """
+
+    amphora_id: str
+    load_balancer_id: str
+    heard_at: datetime.datetime | None
+    built_at: datetime.datetime | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class History:
+    """Of a load balancer.
+
+    :ivar busy: a job is pending or running
+    :ivar claims: failovers that were ever placed here; None for no row yet
+    :ivar failures: failovers that failed in a row
+    :ivar failed_at: when the last of them did
+    """
+
+    busy: bool = False
+    claims: int | None = None
+    failures: int = 0
+    failed_at: datetime.datetime | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """All that counts, at one moment.
+
+    :ivar serving: amphorae that are ready; all of each load balancer that has a silent one, and
+        those that were never heard
+    :ivar heard: how many that are ready were ever heard, of all load balancers
+    :ivar abandoned: load balancers whose last failover failed and left no amphora that serves
+    :ivar running: failovers that are pending or running now
+    :ivar listening_since: when this process began to hear, and to reach the database, without
+        interruption
+    """
+
+    now: datetime.datetime
+    listening_since: datetime.datetime
+    serving: Sequence[Serving] = ()
+    heard: int = 0
+    abandoned: Sequence[str] = ()
+    histories: Mapping[str, History] = dataclasses.field(default_factory=dict)
+    running: int = 0
+
+    def history(self, load_balancer_id: str) -> History:
+        return self.histories.get(load_balancer_id, History())
+
+
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    """:ivar amphora_ids: those of the load balancer that are silent; none when none serves
+    :ivar reason: a sentence for the operator
+    """
+
+    load_balancer_id: str
+    amphora_ids: tuple[str, ...]
+    verdict: Verdict
+    reason: str
+
+
+def silent(serving: Iterable[Serving], now: datetime.datetime, rules: Rules) -> list[Serving]:
+    """Amphorae that were heard once and not for too long."""
+    latest = now - datetime.timedelta(seconds=rules.timeout)
+    return [a for a in serving if a.heard_at is not None and a.heard_at < latest]
+
+
+def outage(stale: int, heard: int, rules: Rules) -> bool:
+    """So many at once that the network, the database or the receivers are to blame.
+
+    :param stale: amphorae that are silent
+    :param heard: amphorae that were ever heard
+    """
+    if rules.threshold is not None and stale >= rules.threshold:
+        return True
+    return stale >= OUTAGE_LEAST and stale > OUTAGE_SHARE * heard
+
+
+def decide(view: View, rules: Rules) -> tuple[Decision, ...]:
+    """One decision for each load balancer something is wrong with, the most urgent first: those
+    that do not serve at all before those that have an amphora left."""
+    stale = silent(view.serving, view.now, rules)
+    by_load_balancer = _grouped(stale)
+    dead = {a.amphora_id for a in stale}
+    alive = {a.load_balancer_id for a in view.serving if a.amphora_id not in dead}
+    urgent = [*view.abandoned, *(i for i in by_load_balancer if i not in alive)]
+    order = [*urgent, *(i for i in by_load_balancer if i in alive)]
+    guard = _guard(view, rules, len(stale))
+    left = rules.limit - view.running
+    decisions = [*_unheard(view, rules)]
+    for load_balancer_id in dict.fromkeys(order):
+        amphorae = by_load_balancer.get(load_balancer_id, [])
+        decision = guard or _wait(view.history(load_balancer_id), view.now, rules)
+        if decision is None and left <= 0:
+            decision = Verdict.LIMIT, f"{rules.limit} failovers are under way already"
+        if decision is None:
+            left -= 1
+            decision = Verdict.FAIL_OVER, _why(amphorae, load_balancer_id in alive, view.now)
+        ids = tuple(a.amphora_id for a in amphorae)
+        decisions.append(Decision(load_balancer_id, ids, *decision))
+    return tuple(decisions)
+
+
+def _grouped(stale: Iterable[Serving]) -> dict[str, list[Serving]]:
+    found: dict[str, list[Serving]] = {}
+    for amphora in sorted(stale, key=lambda a: (a.heard_at, a.amphora_id)):
+        found.setdefault(amphora.load_balancer_id, []).append(amphora)
+    return found
+
+
+def _guard(view: View, rules: Rules, stale: int) -> tuple[Verdict, str] | None:
+    """What holds for all load balancers alike."""
+    if not rules.enabled:
+        return Verdict.SWITCHED_OFF, "automatic failovers are switched off"
+    heard = (view.now - view.listening_since).total_seconds()
+    if heard < rules.timeout:
+        return Verdict.DEAF, f"this process has listened for {heard:.0f} s only"
+    if outage(stale, view.heard, rules):
+        return Verdict.OUTAGE, f"{stale} amphorae are silent at once: nothing is failed over"
+    return None
+
+
+def _wait(history: History, now: datetime.datetime, rules: Rules) -> tuple[Verdict, str] | None:
+    if history.busy:
+        return Verdict.BUSY, "a job of this load balancer waits or runs"
+    if not history.failures or history.failed_at is None:
+        return None
+    wait = min(rules.backoff * 2.0 ** min(history.failures - 1, 32), LONGEST_BACKOFF)
+    left = wait - (now - history.failed_at).total_seconds()
+    if left <= 0:
+        return None
+    return Verdict.BACK_OFF, f"{history.failures} failovers failed in a row; next in {left:.0f} s"
+
+
+def _why(amphorae: Sequence[Serving], other_serves: bool, now: datetime.datetime) -> str:
+    if not amphorae:
+        return "no amphora serves since a failover failed"
+    times = [(now - a.heard_at).total_seconds() for a in amphorae if a.heard_at]
+    names = " and ".join(a.amphora_id for a in amphorae)
+    last = "another one serves" if other_serves else "no other one serves"
+    return f"amphora {names} not heard for {min(times):.0f} s; {last}"
+
+
+def _unheard(view: View, rules: Rules) -> Iterable[Decision]:
+    """Never heard may well be a firewall or a wrong address: a new amphora would not help."""
+    for amphora in view.serving:
+        if amphora.heard_at is not None or view.history(amphora.load_balancer_id).busy:
+            continue
+        built = amphora.built_at
+        if built and (view.now - built).total_seconds() < rules.timeout:
+            continue
+        reason = f"no heartbeat of amphora {amphora.amphora_id} was ever heard"
+        yield Decision(amphora.load_balancer_id, (amphora.amphora_id,), Verdict.UNHEARD, reason)
