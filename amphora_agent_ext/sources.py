@@ -1,10 +1,10 @@
 """Who may connect to restricted listeners: one hash set for each prefix length. Pure.
 
-An address is looked up with its last bits masked off. With more than one length, a first lookup
-of the shortest one tells whether any network may be near: most refused clients cost no more. Then,
-while a document has few lengths, they are tried one after the other. With more, a binary search
-finds the length: maps hold, beside the networks of a length, the beginnings of longer ones, and say
-where to go on. That is exact because the networks of one listener do not overlap.
+An address is looked up with its last bits masked off. The first lookup is one of the shortest
+length: it finds a network of that length, or the beginning of longer ones, or ends the search, as
+for most refused clients. Of longer lengths a few are tried one after the other; with more, a binary
+search finds the one that fits: maps hold, beside the networks of a length, the beginnings of longer
+ones, and say where to go on. That is exact because the networks of one listener do not overlap.
 
 Interval sets (pipapo) would need no lengths, but a lookup costs them more, taking an element out
 costs a copy of all, and the kernel fills them some microseconds after the rules have changed.
@@ -21,7 +21,7 @@ from amphora_agent_ext.ruleset import Block, block
 from amphora_agent_ext.sets import Family
 
 # So many lookups, tried in turn, cost a client no more than the search does.
-LINEAR = 3
+LINEAR = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +58,31 @@ class _Place:
 def lookup(document: model.Document, family: Family) -> Lookup:
     """How the clients of restricted listeners are found."""
     known = lengths(document, family)
-    return (_searched if len(known) > LINEAR else _tried)(document, family, known)
+    longer = [bits for bits in known if bits != min(known)] if len(known) > 1 else []
+    tried = longer if len(longer) <= LINEAR else []
+    if len(known) == 1:
+        tried = known
+    steps = search(sorted(longer)) if longer and not tried else {}
+    places = {bits: [_Place(_source(family, bits), bits)] for bits in tried}
+    places |= {bits: _path(family, steps, bits) for bits in steps}
+    if longer:
+        _begin(family, places, min(known), _step(family, next(iter(steps), 0)))
+    blocks = {
+        name: _block(name, family, elements)
+        for name, elements in _noted(document, family, places).items()
+    }
+    chains: dict[str, tuple[str, ...]] = {
+        _step(family, bits): _asked(family, bits, blocks[_find(family, bits)], step.shorter)
+        for bits, step in reversed(steps.items())
+    }
+    tries = tuple(f"{_key(family, b)} @{_source(family, b)} goto allow" for b in tried)
+    last = (*tries, f"goto {_step(family, None)}")
+    if longer:
+        if tried:
+            chains[_step(family, 0)] = last
+        first = min(known)
+        last = _asked(family, first, blocks[_near(family, first)], None)
+    return Lookup(tuple(blocks.values()), {**chains, f"source{family.n}": last})
 
 
 def lengths(document: model.Document, family: Family) -> list[int]:
@@ -83,43 +107,17 @@ def search(lengths: Sequence[int]) -> dict[int, Step]:
     return {step.bits: step, **above, **below}
 
 
-def _tried(document: model.Document, family: Family, known: Sequence[int]) -> Lookup:
-    """One length after the other."""
-    near, rules = _near(family, known)
-    places = {bits: [*near, _Place(f"source{family.n}_{bits}", bits)] for bits in known}
-    rules += [f"{_key(family, b)} @source{family.n}_{b} goto allow" for b in known]
-    noted = _noted(document, family, places)
-    blocks = tuple(_block("set", name, family, elements) for name, elements in noted.items())
-    return Lookup(blocks, {f"source{family.n}": (*rules, f"goto refuse{family.n}")})
+def _begin(family: Family, places: dict[int, list[_Place]], shortest: int, following: str) -> None:
+    """Note all networks where the first lookup finds them."""
+    name = _near(family, shortest)
+    for some in places.values():
+        some.append(_Place(name, shortest, f" : goto {following}"))
+    places[shortest] = [_Place(name, shortest, " : goto allow")]
 
 
-def _searched(document: model.Document, family: Family, known: Sequence[int]) -> Lookup:
-    """The length that fits, by halves."""
-    near, rules = _near(family, known)
-    steps = search(sorted(known))
-    noted = _noted(document, family, {b: [*near, *_path(family, steps, b)] for b in known})
-    maps = {
-        b: _sized(_block("map", _find(family, b), family, noted[_find(family, b)])) for b in steps
-    }
-    chains = {
-        _step(family, bits): (
-            f"{_key(family, bits)} vmap @{maps[bits].name}",
-            f"goto {_step(family, step.shorter)}",
-        )
-        for bits, step in reversed(steps.items())
-    }
-    first = chains.pop(_step(family, next(iter(steps))))
-    sets = [_block("set", place.block, family, noted[place.block]) for place in near]
-    return Lookup((*sets, *maps.values()), {**chains, f"source{family.n}": (*rules, *first)})
-
-
-def _near(family: Family, known: Sequence[int]) -> tuple[list[_Place], list[str]]:
-    """Where all networks are noted, and the rule that lets only those go on."""
-    if len(known) < 2:
-        return [], []
-    bits = min(known)
-    place = _Place(f"near{family.n}_{bits}", bits)
-    return [place], [f"{_key(family, bits)} != @{place.block} goto refuse{family.n}"]
+def _asked(family: Family, bits: int, block: Block, shorter: int | None) -> tuple[str, ...]:
+    """A lookup in a map, and where to go on when it finds nothing."""
+    return f"{_key(family, bits)} vmap @{block.name}", f"goto {_step(family, shorter)}"
 
 
 def _path(family: Family, steps: Mapping[int, Step], bits: int) -> list[_Place]:
@@ -157,15 +155,13 @@ def _noted(
     return found
 
 
-def _block(kind: str, name: str, family: Family, elements: list[str]) -> Block:
-    verdict = " : verdict" if kind == "map" else ""
-    key = f"typeof {family.ip} saddr . meta l4proto . th dport{verdict};"
-    return block(kind, name, key, elements)
-
-
-def _sized(map_: Block) -> Block:
-    """A map that outgrows its size is another one: packets under way still find the old one."""
-    return dataclasses.replace(map_, name=f"{map_.name}_{map_.size}")
+def _block(name: str, family: Family, elements: list[str]) -> Block:
+    key = f"typeof {family.ip} saddr . meta l4proto . th dport"
+    if name.startswith("source"):
+        return block("set", name, f"{key};", elements)
+    found = block("map", name, f"{key} : verdict;", elements)
+    # One that outgrows its size is another one: packets under way still find the old one.
+    return dataclasses.replace(found, name=f"{name}_{found.size}")
 
 
 def _key(family: Family, bits: int) -> str:
@@ -175,9 +171,18 @@ def _key(family: Family, bits: int) -> str:
     return f"{family.ip} saddr{masked} . meta l4proto . th dport"
 
 
+def _source(family: Family, bits: int) -> str:
+    return f"source{family.n}_{bits}"
+
+
+def _near(family: Family, bits: int) -> str:
+    return f"near{family.n}_{bits}"
+
+
 def _find(family: Family, bits: int) -> str:
     return f"find{family.n}_{bits}"
 
 
 def _step(family: Family, bits: int | None) -> str:
+    """Name of a chain: of a step, of those lengths that are tried (0), or for nobody (None)."""
     return f"refuse{family.n}" if bits is None else f"step{family.n}_{bits}"
