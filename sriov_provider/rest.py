@@ -57,6 +57,18 @@ class Rest:
         """Gone already is no error."""
         return self.call("DELETE", path, accept=(404, *accept))
 
+    def project_id(self) -> str:
+        """The project of our credentials, to which belongs what we make.
+
+        :raises ProviderError: as :meth:`call`; CONFIGURATION when they are of no project
+        """
+        what = f"{self._service}: log in"
+        found = _guarded(what, lambda: self._cloud.proxy(self._service).get_project_id())
+        if not found:
+            message = f"{what}: the credentials are of no project"
+            raise cloud_errors.failure(Code.CONFIGURATION, message)
+        return str(found)
+
     def pages(self, path: str, key: str, **params: Any) -> Iterator[Mapping[str, Any]]:
         """The items of a list, over all pages the service cuts it into."""
         while True:

@@ -16,7 +16,7 @@ from cliff.commandmanager import CommandManager
 from oslo_config import cfg
 
 from sriov_provider import config
-from sriov_provider.cmd import capacity, database, explain, firewall, worker
+from sriov_provider.cmd import capacity, database, explain, firewall, sweep, worker
 
 COMMANDS = {
     "capacity": capacity.Capacity,
@@ -26,6 +26,7 @@ COMMANDS = {
     "db current": database.Current,
     "explain": explain.Explain,
     "firewall show": firewall.Show,
+    "sweep": sweep.Sweep,
     "worker": worker.Worker,
 }
 

@@ -6,6 +6,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Protocol
 
+# Of the server's metadata; its value is the owner's tag.
+OWNER_KEY = "octavia_sriov"
+
 
 @dataclasses.dataclass(frozen=True)
 class ServerSpec:
@@ -16,6 +19,7 @@ class ServerSpec:
     :ivar port_ids: Neutron ports to boot with, after the networks
     :ivar files: absolute path -> content, for the config drive (five files of 10 KiB at most,
         Nova's limit); holds the amphora's private key, hence no repr
+    :ivar owner: tag of the load balancer it belongs to, as on its ports
     """
 
     name: str
@@ -29,6 +33,7 @@ class ServerSpec:
     server_group_id: str | None = None
     files: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
     user_data: str | None = dataclasses.field(default=None, repr=False)
+    owner: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from sriov_provider import cloud_errors
 from sriov_provider.cloud import COMPUTE, IMAGE, Cloud
-from sriov_provider.compute.base import Server, ServerSpec
+from sriov_provider.compute.base import OWNER_KEY, Server, ServerSpec
 from sriov_provider.rest import Rest
 
 LOG = logging.getLogger(__name__)
@@ -123,6 +123,8 @@ def _request(spec: ServerSpec) -> dict[str, Any]:
         ]
     if spec.user_data:
         server["user_data"] = _encoded(spec.user_data)
+    if spec.owner:
+        server["metadata"] = {OWNER_KEY: spec.owner}
     for key in ("key_name", "availability_zone"):
         if value := getattr(spec, key):
             server[key] = value

@@ -85,6 +85,7 @@ class EnsureServer(AmphoraStep):
             server_group_id=balancer.server_group_id if balancer else None,
             files=files,
             user_data=user_data,
+            owner=self.run.plan.owner,
         )
         return services.compute.create_server(spec), expires
 

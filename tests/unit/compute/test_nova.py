@@ -54,6 +54,7 @@ def test_create_sends_the_whole_amphora(services: Services, nova: NovaCompute) -
         server_group_id="group-1",
         files={"/etc/octavia/agent.conf": "[amphora_agent]\n"},
         user_data="#cloud-config\n",
+        owner="octavia-sriov:lb",
     )
     assert nova.create_server(spec) == Server("server-1", "amphora-1", "BUILD")
     request = services.last("POST")
@@ -68,6 +69,7 @@ def test_create_sends_the_whole_amphora(services: Services, nova: NovaCompute) -
             "security_groups": [{"name": "sg-mgmt"}],
             "personality": [{"path": "/etc/octavia/agent.conf", "contents": contents}],
             "user_data": base64.b64encode(b"#cloud-config\n").decode(),
+            "metadata": {"octavia_sriov": "octavia-sriov:lb"},
             "key_name": "ops",
             "availability_zone": "az-2",
         },

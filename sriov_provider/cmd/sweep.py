@@ -1,0 +1,108 @@
+"""``sriov-provider sweep``: what was left behind in the cloud, and what has gone from it."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from cliff.columns import FormattableColumn
+from cliff.lister import Lister
+
+from sriov_provider import config
+from sriov_provider.db.engine import Sessions
+
+_COLUMNS = ("finding", "kind", "id", "name", "age", "load_balancer", "why", "result")
+_LEAKED, _MISSING = "leaked", "missing"
+
+
+class Age(FormattableColumn[Any]):  # type: ignore[misc]
+    """Seconds, for a person in days and hours; None where nobody knows."""
+
+    def human_readable(self) -> str:
+        return "" if self._value is None else str(datetime.timedelta(seconds=self._value))
+
+
+class Sweep(Lister):  # type: ignore[misc]
+    """List what is ours in Neutron and Nova and on no record; delete it if told so."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument("--load-balancer", metavar="LB", help="only what belongs to this one")
+        parser.add_argument(
+            "--older-than",
+            type=_grace,
+            metavar="SECONDS",
+            help="leave younger things alone (default: [sriov_provider] sweep_grace)",
+        )
+        parser.add_argument(
+            "--delete",
+            action="store_true",
+            help="delete what is leaked; without this nothing is changed",
+        )
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Any, Any]:
+        self.failed = 0
+        with _sweeper(self.app.conf(), parsed_args.older_than) as sweeper:
+            found = sweeper.find(parsed_args.load_balancer)
+            if parsed_args.delete:
+                rows = list(self._deleted(sweeper.delete(found.leaks)))
+            else:
+                rows = [_leak(leak, _would(leak)) for leak in found.leaks]
+        rows += [_missing(held) for held in found.missing]
+        if rows and not parsed_args.delete:
+            print("Nothing was changed; --delete deletes what is leaked.", file=sys.stderr)
+        return _COLUMNS, rows
+
+    def _deleted(self, swept: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
+        for one in swept:
+            self.failed += not (one.done or one.wanted)
+            yield _leak(one.leak, one.words)
+
+    def run(self, parsed_args: argparse.Namespace) -> int:
+        """:returns: 1 when something could not be deleted"""
+        return int(super().run(parsed_args)) or int(self.failed > 0)
+
+
+@contextlib.contextmanager
+def _sweeper(conf: Any, grace: float | None) -> Iterator[Any]:
+    # Imports half of OpenStack: the other commands do without.
+    from sriov_provider.cloud import Cloud
+    from sriov_provider.sweep.cloud import Belongings
+    from sriov_provider.sweep.sweeper import Sweeper
+
+    settings = config.settings(conf)
+    sessions = Sessions(settings.database_connection)
+    grace = settings.sweep_grace if grace is None else grace
+    length = settings.amphora.random_name_length
+    try:
+        yield Sweeper(sessions, Belongings(Cloud(conf)), grace, length)
+    finally:
+        sessions.dispose()
+
+
+def _grace(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is no time")
+    return value
+
+
+def _leak(leak: Any, result: str) -> tuple[Any, ...]:
+    one = leak.found
+    age = Age(round(leak.age))
+    return (_LEAKED, one.kind.value, one.id, one.name, age, leak.load_balancer_id, leak.why, result)
+
+
+def _would(leak: Any) -> str:
+    return f"stays: {leak.obstacle}" if leak.obstacle else "would be deleted"
+
+
+def _missing(held: Any) -> tuple[Any, ...]:
+    why = "on record, but not in the cloud"
+    name, owner = held.name, held.load_balancer_id
+    return (_MISSING, held.kind.value, held.id, name, Age(None), owner, why, "fail it over")
