@@ -22,7 +22,8 @@ class Action(str, enum.Enum):
 
 
 class ObjectType(str, enum.Enum):
-    """The kinds of Octavia objects a job can be about; values as octavia-lib's status keys."""
+    """What a job can be about; values as octavia-lib's status keys. An amphora is our own matter:
+    Octavia hears nothing of it."""
 
     LOADBALANCER = "loadbalancers"
     LISTENER = "listeners"
@@ -31,6 +32,7 @@ class ObjectType(str, enum.Enum):
     HEALTHMONITOR = "healthmonitors"
     L7POLICY = "l7policies"
     L7RULE = "l7rules"
+    AMPHORA = "amphorae"
 
 
 class JobState(str, enum.Enum):
@@ -56,6 +58,8 @@ class AmphoraState(str, enum.Enum):
     WANTED = "wanted"
     BOOTING = "booting"
     READY = "ready"
+    # It serves, but did not answer when something changed: it has missed that.
+    STALE = "stale"
     RELEASING = "releasing"
 
 
@@ -190,6 +194,11 @@ class AmphoraRecord:
     firewall_digest: str | None = None
     firewall_document: Mapping[str, Any] | None = None
     built_by: str | None = None
+
+    @property
+    def serves(self) -> bool:
+        """It was built to the end; whether it is alive is another question."""
+        return self.state in (AmphoraState.READY, AmphoraState.STALE)
 
 
 @dataclasses.dataclass(frozen=True)

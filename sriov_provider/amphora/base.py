@@ -85,6 +85,12 @@ class AmphoraClient(Protocol):
     def wait_ready(self, endpoint: Endpoint, timeout: float) -> AgentInfo:
         """Poll (bounded, ``timeout`` seconds) until the agent answers."""
 
+    def probe(self, endpoint: Endpoint, patience: tuple[float, float]) -> None:
+        """Return when the agent answers; one attempt.
+
+        :param patience: seconds to connect and to wait for the answer
+        """
+
     def plug_vip(self, endpoint: Endpoint, plug: VipPlug) -> None:
         """Plugged already is success. The agent may need a moment until the guest kernel shows
         the device: bounded retries inside."""
@@ -124,6 +130,20 @@ class AmphoraClient(Protocol):
         certificates, haproxy and LVS configurations, (re)start, and delete listeners the agent
         still runs that are no longer in the tree. ``load_balancer`` holds only what shall be
         served. LVS pools need keepalived health checks as the templates write them."""
+
+    def configure_vrrp(
+        self,
+        endpoint: Endpoint,
+        load_balancer: tree.LoadBalancer,
+        amphorae: tuple[AmphoraView, ...],
+        vip: VipPlug,
+    ) -> None:
+        """Tell this amphora of a pair who its peer is, and let it take part in deciding which of
+        them has the VIP. One that takes part already keeps its state.
+
+        :param amphorae: of the load balancer, this one included
+        :param vip: its VIP interface
+        """
 
 
 class AmphoraBuilder(Protocol):

@@ -29,6 +29,7 @@ from sriov_provider.errors import Code, ProviderError
 
 LOG = logging.getLogger(__name__)
 CAPABILITIES_PATH = "sriov-capabilities"
+_PAIR = "ACTIVE_STANDBY"
 
 
 class Rendering(Protocol):
@@ -45,6 +46,8 @@ class Rendering(Protocol):
     ) -> str: ...
 
     def lvs(self, serving: Serving, listener_id: str) -> str: ...
+
+    def vrrp(self, serving: Serving, amphora_id: str, interface: str, vip: VipPlug) -> str: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +98,10 @@ class AgentClient:
             haproxy_version=str(info.get("haproxy_version", "")).strip(),
             extension=capabilities.mapping.get("extension"),
         )
+
+    def probe(self, endpoint: Endpoint, patience: tuple[float, float]) -> None:
+        answer = self._requests.request(endpoint, "GET", "info", timeout=patience, attempts=1)
+        replies.check(answer, endpoint, "tell its version")
 
     def plug_vip(self, endpoint: Endpoint, plug: VipPlug) -> None:
         self._plug(endpoint, f"plug/vip/{plug.vip_address}", plugs.vip(plug), done=(409,))
@@ -152,6 +159,23 @@ class AgentClient:
         wanted = {x.id for x in load_balancer.listeners}
         running = details.get("listeners") or []
         self._delete(endpoint, [x for x in running if _is_id(x) and x not in wanted])
+
+    def configure_vrrp(
+        self,
+        endpoint: Endpoint,
+        load_balancer: tree.LoadBalancer,
+        amphorae: tuple[AmphoraView, ...],
+        vip: VipPlug,
+    ) -> None:
+        doing = "tell the interface of the VIP"
+        found = self._call(endpoint, "GET", f"interface/{vip.vrrp_ip}", doing).mapping
+        if "interface" not in found:
+            raise replies.unexpected(endpoint, "the question for the interface of the VIP")
+        serving = Serving(load_balancer, _PAIR, amphorae, peer_port=0)
+        config = self._rendering.vrrp(serving, endpoint.amphora_id, str(found["interface"]), vip)
+        self._call(endpoint, "PUT", "vrrp/upload", "take its VRRP configuration", config)
+        # The agent reloads keepalived when it is asked to start what runs.
+        self._call(endpoint, "PUT", "vrrp/start", "start VRRP")
 
     def _configure_haproxy(
         self, endpoint: Endpoint, serving: Serving, details: Mapping[str, Any]

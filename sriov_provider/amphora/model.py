@@ -13,9 +13,13 @@ from typing import Any
 
 from sriov_provider import tree
 from sriov_provider.amphora import certificates
-from sriov_provider.amphora.base import AmphoraView
+from sriov_provider.amphora.base import AmphoraView, VipPlug
+from sriov_provider.network.base import Subnet
 
 _STATUSES = {"provisioning_status": "ACTIVE", "operating_status": "ONLINE"}
+# The stock provider's. The higher one wins an election; the one that has the VIP keeps it.
+_PRIORITIES = {"MASTER": 100, "BACKUP": 90}
+_VRRP_ID = 1
 _REDIRECT_TO_POOL = "REDIRECT_TO_POOL"
 
 
@@ -91,7 +95,40 @@ def amphora(dm: Any, source: tree.LoadBalancer, view: AmphoraView) -> Any:
         ha_ip=source.vip_address,
         ha_port_id=source.vip_port_id,
         role=view.role,
+        vrrp_id=_VRRP_ID,
+        vrrp_priority=_PRIORITIES.get(view.role),
     )
+
+
+def vrrp_group(dm: Any, load_balancer_id: str, secret: str, interval: int) -> Any:
+    """Named as the stock provider names it.
+
+    :param secret: what both amphorae authenticate with (IPv4 only: VRRP has none for IPv6)
+    :param interval: seconds between two advertisements
+    """
+    return dm.VRRPGroup(
+        load_balancer_id=load_balancer_id,
+        vrrp_group_name=load_balancer_id.replace("-", ""),
+        vrrp_auth_type="PASS",
+        vrrp_auth_pass=secret,
+        advert_int=interval,
+    )
+
+
+def vip_networks(plug: VipPlug) -> dict[str, Any]:
+    """Subnets of the VIPs, as the keepalived template takes them."""
+    return {
+        "vip_subnet": _vip_subnet(plug.subnet),
+        "additional_vip_data": [
+            {"ip_address": address, "subnet": _vip_subnet(subnet)}
+            for address, subnet in plug.additional
+        ],
+    }
+
+
+def _vip_subnet(subnet: Subnet) -> dict[str, Any]:
+    routes = [{"destination": r.destination, "nexthop": r.nexthop} for r in subnet.host_routes]
+    return {"cidr": subnet.cidr, "gateway_ip": subnet.gateway, "host_routes": routes}
 
 
 def listener(dm: Any, source: tree.Listener, pools: Mapping[str, Any], peer_port: int) -> Any:

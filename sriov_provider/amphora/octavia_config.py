@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
+import hmac
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +23,7 @@ from stevedore import driver as stevedore_driver
 
 from sriov_provider import tree
 from sriov_provider.amphora import certificates, model
+from sriov_provider.amphora.base import VipPlug
 from sriov_provider.errors import Code, ProviderError
 
 AGENT_CONF = "/etc/octavia/amphora-agent.conf"
@@ -121,6 +124,17 @@ def _expiry(certificate: bytes) -> datetime.datetime:
     return x509.load_pem_x509_certificate(certificate).not_valid_after_utc
 
 
+def _vrrp_secret(load_balancer_id: str) -> str:
+    """What the amphorae of a pair authenticate with, for each load balancer another one.
+
+    Derived from a secret that all workers have and no amphora has, so that it is kept nowhere.
+    VRRP takes eight characters.
+    """
+    key = cfg.CONF.certificates.server_certs_key_passphrase[0]
+    told = hmac.digest(key.encode(), f"vrrp:{load_balancer_id}".encode(), "sha256")
+    return base64.b32encode(told).decode().lower()[:8]
+
+
 def _client_ca() -> str:
     path = cfg.CONF.controller_worker.client_ca
     try:
@@ -163,6 +177,25 @@ class Templates:
             tls_certs=certificates.references(source, self.certificate_directory(source.id)),
             haproxy_versions=haproxy_version.strip().split(".")[:2],
             amp_details=dict(details),
+        )
+        return text
+
+    def vrrp(self, serving: model.Serving, amphora_id: str, interface: str, vip: VipPlug) -> str:
+        """The keepalived configuration of one amphora of a pair.
+
+        :param interface: the VIP's, by the name it has inside the amphora
+        """
+        # Brings a netlink library along, which is not needed where there are no pairs.
+        from octavia.amphorae.drivers.keepalived.jinja import jinja_cfg as vrrp_jinja
+
+        graph = model.load_balancer(data_models, serving)
+        graph.vrrp_group = model.vrrp_group(
+            data_models, graph.id, _vrrp_secret(graph.id), cfg.CONF.keepalived_vrrp.vrrp_advert_int
+        )
+        amphora = next(a for a in graph.amphorae if a.id == amphora_id)
+        amphora.vrrp_interface = interface
+        text: str = vrrp_jinja.KeepalivedJinjaTemplater().build_keepalived_config(
+            graph, amphora, model.vip_networks(vip)
         )
         return text
 

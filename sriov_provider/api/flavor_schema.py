@@ -16,6 +16,7 @@ from sriov_provider.api.refusal import unsupported
 
 SINGLE = "SINGLE"
 ACTIVE_STANDBY = "ACTIVE_STANDBY"
+TOPOLOGIES = (SINGLE, ACTIVE_STANDBY)
 HOTPLUG = "hotplug"
 
 _KINDS = list(vnic.VF_KINDS)
@@ -32,9 +33,9 @@ FLAVOR: Mapping[str, Any] = {
     "properties": {
         "loadbalancer_topology": {
             "type": "string",
-            "enum": [SINGLE, ACTIVE_STANDBY],
+            "enum": list(TOPOLOGIES),
             "description": "SINGLE - one amphora per load balancer. ACTIVE_STANDBY - two amphorae "
-            "per load balancer; not built by this release.",
+            "per load balancer: one serves, the other takes over when it fails.",
         },
         "compute_flavor": {
             "type": "string",
@@ -88,8 +89,10 @@ FLAVOR: Mapping[str, Any] = {
         "failover_strategy": {
             "type": "string",
             "enum": ["build_first", "release_first"],
-            "description": "build_first - the new amphora is built before the old one is given up "
-            "(default). release_first - the old one is given up first, so that its VFs are free.",
+            "description": "build_first - the new amphora is built before the old one is given up. "
+            "release_first - the old one is given up first, so that its VFs are free. Default: "
+            "build_first, but release_first for what is dead while its peer serves, and for pairs "
+            "whose amphorae must run on different hosts.",
         },
     },
 }
@@ -118,10 +121,6 @@ AVAILABILITY_ZONE: Mapping[str, Any] = {
 }
 
 _NEEDS = {"vip_vnic_type": "sriov_vip", "member_vnic_type": "allow_member_sriov"}
-_NOT_YET = {
-    ("loadbalancer_topology", ACTIVE_STANDBY): "this release builds load balancers of topology "
-    "SINGLE only",
-}
 _TYPES = {"boolean": "true or false", "string": "a text", "array": "a list of texts"}
 
 
@@ -139,9 +138,6 @@ def check_flavor(values: Mapping[str, Any]) -> None:
         if key in values and not values.get(needed):
             raise unsupported(f"Flavor key '{key}' is only allowed together with '{needed}': true.")
         _check_plug(key, values)
-    for (key, value), why in _NOT_YET.items():
-        if values.get(key) == value:
-            raise unsupported(f"Flavor key '{key}' is '{value}', but {why}.")
 
 
 def _check_known_kinds(values: Mapping[str, Any]) -> None:

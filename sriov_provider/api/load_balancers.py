@@ -20,12 +20,14 @@ def accept_tree(dm: Any, default_topology: str) -> None:
     flavor = _mapping(dm, "flavor")
     flavor_schema.check_flavor(flavor)
     flavor_schema.check_availability_zone(_mapping(dm, "availability_zone"))
-    if "loadbalancer_topology" not in flavor and default_topology != flavor_schema.SINGLE:
+    topologies = flavor_schema.TOPOLOGIES
+    if "loadbalancer_topology" not in flavor and default_topology not in topologies:
+        known = ", ".join(topologies)
         raise unsupported(
-            f"The cloud's default topology is {default_topology}, but this release builds load "
-            "balancers of topology SINGLE only. Use a flavor with loadbalancer_topology SINGLE.",
+            f"The cloud's default topology is {default_topology}; this provider builds {known}. "
+            "Use a flavor with loadbalancer_topology.",
             f"[controller_worker] loadbalancer_topology is {default_topology} and the flavor "
-            "names no topology; this release builds SINGLE only.",
+            f"names no topology; this provider builds {known}.",
         )
     _accept_children(dm)
 

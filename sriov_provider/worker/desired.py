@@ -75,6 +75,6 @@ def lvs_family_problem(member: tree.Member, pool: tree.Pool, vips: Iterable[str]
 
 def retried_members(job: Job) -> Collection[str] | None:
     """Members that failed before and get another chance in this job; None means all."""
-    if job.object_type is ObjectType.LOADBALANCER:
+    if job.object_type in (ObjectType.LOADBALANCER, ObjectType.AMPHORA):
         return None
     return {ref.id for ref in job.objects if ref.type is ObjectType.MEMBER}

@@ -1,14 +1,20 @@
-"""What a plan needs to know of the cloud: the network each member subnet is on."""
+"""What a plan needs to know of the cloud: the network each member subnet is on, and who answers."""
 
 from __future__ import annotations
 
+import logging
 import uuid
 
 from sriov_provider import config, tree
+from sriov_provider.amphora.base import AmphoraClient, Endpoint
 from sriov_provider.errors import ProviderError, Reason
 from sriov_provider.network.base import NetworkClient
-from sriov_provider.records import Inventory
+from sriov_provider.records import AmphoraRecord, Inventory
 from sriov_provider.worker.plan_model import Facts
+from sriov_provider.worker.roles import STANDALONE
+from sriov_provider.worker.run import PATIENCE
+
+LOG = logging.getLogger(__name__)
 
 
 def gather(
@@ -18,9 +24,11 @@ def gather(
     settings: config.Amphora,
     *,
     last_attempt: bool = False,
+    silent: frozenset[str] = frozenset(),
 ) -> Facts:
     """Reads only subnets that no record tells the network of: none on an attached network.
 
+    :param silent: as :func:`silent_ones` gives them
     :raises ProviderError: when Neutron cannot be asked (a subnet that does not exist is a fact)
     """
     known: dict[str, str | Reason] = {
@@ -31,7 +39,25 @@ def gather(
         for member in lb.members():
             if member.subnet_id and member.subnet_id not in known:
                 known[member.subnet_id] = _network_of(member.subnet_id, network)
-    return Facts(settings=settings, networks=known, new_id=_new_id, last_attempt=last_attempt)
+    return Facts(settings, known, _new_id, last_attempt, silent)
+
+
+def silent_ones(inventory: Inventory, amphorae: AmphoraClient) -> frozenset[str]:
+    """Amphorae of a pair that do not answer within seconds.
+
+    A lone amphora is not asked: nobody could go on without it.
+    """
+    pair = [a for a in inventory.amphorae if a.serves and a.role != STANDALONE]
+    return frozenset(a.id for a in pair if not _answers(a, amphorae))
+
+
+def _answers(amphora: AmphoraRecord, amphorae: AmphoraClient) -> bool:
+    try:
+        amphorae.probe(Endpoint(amphora.id, amphora.management_ip or ""), PATIENCE)
+    except ProviderError as error:
+        LOG.warning("Amphora %s does not answer: %s", amphora.id, error.reason)
+        return False
+    return True
 
 
 def _new_id() -> str:

@@ -5,6 +5,7 @@ build, each amphora in parallel:   server up  |  base port, then agent + deny al
 (an amphora that is replaced goes here)
 plug, each amphora in parallel:    VIP, then member networks in parallel
 serve:                             close rules -> configuration -> open rules
+pair, those that serve first:      keepalived
 release:                           surplus ports
 """
 
@@ -27,6 +28,7 @@ def build(run: Run) -> base_flow.Flow:
     if plan.repair_firewall:
         return _parallel("repair", [firewall.RepairFirewall(run, a) for a in plan.amphorae])
     flow = linear_flow.Flow(f"{plan.job.action.value}:{plan.job.id}")
+    flow.add(*(amphorae.MarkStale(run, a.id) for a in plan.left_out))
     if plan.server_group_policy:
         flow.add(groups.EnsureServerGroup(run, plan.load_balancer_id))
     early = plan.release_when is ReleaseWhen.BEFORE_BUILD
@@ -36,7 +38,7 @@ def build(run: Run) -> base_flow.Flow:
     flow.add(_parallel("build", [_build(run, a) for a in plan.amphorae if a.boot]))
     if not early:
         flow.add(*_release_amphorae(run))
-    flow.add(_parallel("plug", [_plug(run, a) for a in plan.amphorae]))
+    flow.add(_parallel("plug", [_plug(run, a) for a in plan.amphorae]), _unplug(run))
     flow.add(*_serve(run))
     flow.add(_parallel("release", _release_ports(run, plan.release_ports, detach=True)))
     return flow
@@ -100,23 +102,38 @@ def _plug(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:
     return flow.add(_parallel(f"members:{amphora.record.id}", plugs))
 
 
+def _unplug(run: Run) -> base_flow.Flow:
+    """What one of a pair has got for members that the other could not be given a port for."""
+    pairs = [(a, p) for a in run.plan.amphorae for p in a.member_ports if p.members]
+    several = len(run.plan.amphorae) > 1
+    parts = [members.UnplugFailed(run, a, p) for a, p in pairs] if several else []
+    return _parallel("unplug", parts)
+
+
 def _serve(run: Run) -> list[base_flow.Flow]:
     """Closing comes before the haproxy change, opening after it."""
     plan = run.plan
     close = [amphorae.CloseFirewall(run, a) for a in plan.amphorae]
     configure = [amphorae.Configure(run, a) for a in plan.amphorae if plan.configure]
-    last = [
-        linear_flow.Flow(f"open:{a.record.id}").add(
-            amphorae.OpenFirewall(run, a), amphorae.MarkReady(run, a)
-        )
-        for a in plan.amphorae
-    ]
     return [
         _parallel("close", close),
         _parallel("configure", configure),
         groups.SyncGroupRules(run, plan.load_balancer_id),
-        _parallel("open", last),
+        _parallel("open", [amphorae.OpenFirewall(run, a) for a in plan.amphorae]),
+        *_vrrp(run),
+        _parallel("ready", [amphorae.MarkReady(run, a) for a in plan.amphorae]),
     ]
+
+
+def _vrrp(run: Run) -> list[base_flow.Flow]:
+    """Each lets the other's packets in by now. One that serves has to know of a new one before that
+    listens for it, or both would have the VIP for a moment."""
+    plan = run.plan
+    if not plan.vrrp:
+        return []
+    there = [amphorae.ConfigureVrrp(run, a) for a in plan.amphorae if not a.boot]
+    new = [amphorae.ConfigureVrrp(run, a) for a in plan.amphorae if a.boot]
+    return [_parallel("vrrp", there), _parallel("vrrp-new", new)]
 
 
 def _release_amphorae(run: Run) -> list[base_flow.Flow]:

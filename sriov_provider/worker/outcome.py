@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from sqlalchemy.orm import Session
 
 from sriov_provider import tree
-from sriov_provider.db import children, outbox, reasons
+from sriov_provider.db import children, jobs, outbox, reasons
 from sriov_provider.db import inventory as inventory_db
 from sriov_provider.errors import Reason
 from sriov_provider.records import (
@@ -44,6 +44,9 @@ def succeeded(
     ]
     # The whole tree is in force now: what failed in an earlier job and is not left out works.
     recovered = reasons.objects(session, job.load_balancer_id) - keys.keys()
+    if job.object_type is ObjectType.AMPHORA and _others_wait(session, job):
+        # Octavia's lock on what they are about is not to be opened by a job it knows nothing of.
+        recovered = frozenset()
     statuses = mapping.statuses(job, lb, keys, recovered)
     if not outbox.record_outcome(session, job, JobState.DONE, statuses, news):
         return
@@ -65,6 +68,10 @@ def failed(session: Session, job: Job, lb: tree.LoadBalancer | None, reason: Rea
         job, lb, dict.fromkeys(touched, reason), listeners=[listener.id for listener in listeners]
     )
     outbox.record_outcome(session, job, JobState.FAILED, statuses, _records(job, touched, reason))
+
+
+def _others_wait(session: Session, job: Job) -> bool:
+    return any(other.id != job.id for other in jobs.unfinished(session, job.load_balancer_id))
 
 
 def _records(job: Job, touched: list[tuple[ObjectType, str]], reason: Reason) -> list[ReasonRecord]:

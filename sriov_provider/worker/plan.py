@@ -21,11 +21,10 @@ from sriov_provider.records import (
     PortRecord,
     PortState,
 )
-from sriov_provider.worker import desired, plan_amphora, plan_members
+from sriov_provider.worker import desired, plan_amphora, plan_members, roles
 from sriov_provider.worker.plan_model import AmphoraPlan, Facts, Plan, ReleaseWhen
 
-SINGLE = "SINGLE"
-STANDALONE = "STANDALONE"
+STRICT = "anti-affinity"
 
 
 def owner_tag(load_balancer_id: str) -> str:
@@ -47,11 +46,17 @@ def make(job: Job, lb: tree.LoadBalancer | None, inventory: Inventory, facts: Fa
     if lb is None or job.removes_load_balancer:
         return removal(job, inventory)
     wanted = desired.without_deleted(lb, job)
-    topology = str(lb.flavor.get("loadbalancer_topology") or facts.settings.topology)
-    made = _make(job, wanted, inventory, facts, topology, job.action is Action.FAILOVER)
+    topology = _topology(lb, inventory, facts)
+    made = _make(job, wanted, inventory, facts, topology, all_new=False)
     if any(plan_amphora.needs_boot(a) for a in made.amphorae):
-        made = _make(job, wanted, inventory, facts, topology, True)
+        made = _make(job, wanted, inventory, facts, topology, all_new=True)
     return made
+
+
+def _topology(lb: tree.LoadBalancer, inventory: Inventory, facts: Facts) -> str:
+    """As decided at the create: the operator may have another default by now."""
+    recorded = inventory.load_balancer.topology if inventory.load_balancer else None
+    return str(lb.flavor.get("loadbalancer_topology") or recorded or facts.settings.topology)
 
 
 def _make(
@@ -60,12 +65,16 @@ def _make(
     inventory: Inventory,
     facts: Facts,
     topology: str,
-    replace: bool,
+    *,
+    all_new: bool,
 ) -> Plan:
     """:param wanted: the tree without what the job deletes
-    :param replace: new amphorae instead of those that are there
+    :param all_new: new amphorae instead of those that are there
     """
-    kept, released = _split_amphorae(job, inventory, topology, facts, replace)
+    cast = roles.cast(job, inventory, topology, facts, all_new=all_new)
+    kept = cast.kept
+    policy = _anti_affinity(wanted, topology, facts)
+    stale = any(a.state is AmphoraState.STALE for a in kept)
     failed, networks = plan_members.sort_members(job, wanted, kept, inventory, facts)
     serve = desired.without_members(wanted, set(failed))
     surplus = plan_amphora.surplus_ports(kept, serve, networks, inventory)
@@ -76,19 +85,22 @@ def _make(
         serve=serve,
         topology=topology,
         group_name=group_name(wanted.id),
-        server_group_policy=_anti_affinity(wanted, topology, facts),
+        server_group_policy=policy,
         amphorae=tuple(
             plan_amphora.amphora(a, serve, networks, inventory, facts, topology, job.placement)
             for a in kept
         ),
-        release_amphorae=released,
-        release_when=_release_when(wanted),
+        release_amphorae=cast.released,
+        release_when=_release_when(wanted, cast, policy, facts),
+        left_out=cast.left_out,
+        vrrp=topology != roles.SINGLE and (stale or not all(a.serves for a in kept)),
+        again=cast.again,
         release_ports=surplus,
         leftovers=_leftovers(job, surplus),
         members=plan_members.member_rows(wanted, failed, networks, facts),
         failed=failed,
-        configure=_needs_configure(job, serve),
-        retry_members=not replace and not facts.last_attempt,
+        configure=stale or _needs_configure(job, serve),
+        retry_members=_may_retry_members(job, facts) and not all_new,
         adopt=job.attempt > 1 or job.placement > 0 or _half_done(kept, inventory),
         vip_qos=(_asks(job, "vip_qos_policy_id"), wanted.vip_qos_policy_id),
         vip_groups=_asks(job, "vip_sg_ids"),
@@ -129,32 +141,6 @@ def firewall_repair(job: Job, inventory: Inventory) -> Plan:
     )
 
 
-def _split_amphorae(
-    job: Job, inventory: Inventory, topology: str, facts: Facts, replace: bool
-) -> tuple[tuple[AmphoraRecord, ...], tuple[AmphoraRecord, ...]]:
-    """Amphorae to have and amphorae to release."""
-    usable = tuple(a for a in inventory.amphorae if a.state is not AmphoraState.RELEASING)
-    released = tuple(a for a in inventory.amphorae if a.state is AmphoraState.RELEASING)
-    if replace:
-        # What an interrupted run began to build is finished, not thrown away.
-        fresh = tuple(a for a in usable if a.built_by == job.id)
-        released += tuple(a for a in usable if a.built_by != job.id)
-        usable = fresh
-    if not usable:
-        new = AmphoraRecord(
-            id=facts.new_id(),
-            load_balancer_id=job.load_balancer_id,
-            role=STANDALONE,
-            built_by=job.id,
-        )
-        usable = (new,)
-    if topology == SINGLE:
-        # Two are there when a failover ended between building one and releasing the other.
-        usable = tuple(sorted(usable, key=lambda a: a.state is not AmphoraState.READY))
-        usable, released = usable[:1], released + usable[1:]
-    return usable, released
-
-
 def _leftovers(job: Job, surplus: tuple[PortRecord, ...]) -> frozenset[str]:
     """What an earlier job tried to release in vain."""
     return frozenset(p.id for p in surplus if p.state is PortState.RELEASING and job.attempt == 1)
@@ -168,16 +154,29 @@ def _half_done(kept: tuple[AmphoraRecord, ...], inventory: Inventory) -> bool:
 
 def _anti_affinity(lb: tree.LoadBalancer, topology: str, facts: Facts) -> str | None:
     """A server group makes sense only for a pair."""
-    if topology == SINGLE:
+    if topology == roles.SINGLE:
         return None
     asked: Any = lb.flavor.get("anti_affinity")
-    names = {"strict": "anti-affinity", "soft": "soft-anti-affinity", "off": None}
+    names = {"strict": STRICT, "soft": "soft-anti-affinity", "off": None}
     return names.get(asked, facts.settings.anti_affinity)
 
 
-def _release_when(lb: tree.LoadBalancer) -> ReleaseWhen:
-    first = lb.flavor.get("failover_strategy") == "release_first"
+def _release_when(
+    lb: tree.LoadBalancer, cast: roles.Cast, policy: str | None, facts: Facts
+) -> ReleaseWhen:
+    """As the flavor says. Where it says nothing, what is dead makes room first, and so does one of
+    a pair that must not share its host: there may be no third one."""
+    asked = lb.flavor.get("failover_strategy")
+    going = {a.id for a in cast.released if a.serves}
+    dead = bool(going) and going <= facts.silent
+    first = dead or (policy == STRICT and roles.survivors(cast, facts))
+    if asked:
+        first = asked == "release_first"
     return ReleaseWhen.BEFORE_BUILD if first else ReleaseWhen.BEFORE_PLUG
+
+
+def _may_retry_members(job: Job, facts: Facts) -> bool:
+    return job.action is not Action.FAILOVER and not facts.last_attempt
 
 
 def _needs_configure(job: Job, serve: tree.LoadBalancer) -> bool:

@@ -10,7 +10,6 @@ from sriov_provider import tree, vnic
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.records import (
     AmphoraRecord,
-    AmphoraState,
     Inventory,
     PortRecord,
     PortRole,
@@ -36,7 +35,7 @@ def amphora(
     placement: int = 0,
 ) -> AmphoraPlan:
     """:param placement: how many ways to place a new amphora have found no VF"""
-    ready = record.state is AmphoraState.READY
+    ready = record.serves
     ours = {
         # A server that is not ready may be another one than its ports were attached to.
         p.network_id: p if ready else dataclasses.replace(p, state=PortState.WANTED)

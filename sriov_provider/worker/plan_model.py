@@ -78,6 +78,10 @@ class Plan:
 
     :ivar serve: the tree to be served at the end; None when nothing shall be
     :ivar members: rows of all members after the job, failed ones marked
+    :ivar left_out: amphorae that do not answer while another one does: what this plan changes,
+        they miss
+    :ivar vrrp: keepalived is to be told who its peer is
+    :ivar again: once it is carried out, another plan of the same job follows
     :ivar failed: members that cannot be served, with the reason
     :ivar retry_members: a passing failure of a member's port fails the job, to be run again
     :ivar adopt: True when an earlier run may have left something in the cloud, so look first
@@ -100,6 +104,9 @@ class Plan:
     release_amphorae: tuple[AmphoraRecord, ...] = ()
     release_when: ReleaseWhen = ReleaseWhen.BEFORE_PLUG
     release_ports: tuple[PortRecord, ...] = ()
+    left_out: tuple[AmphoraRecord, ...] = ()
+    vrrp: bool = False
+    again: bool = False
     members: tuple[MemberRecord, ...] = ()
     failed: Mapping[str, Reason] = dataclasses.field(default_factory=dict)
     configure: bool = False
@@ -124,9 +131,11 @@ class Facts:
     :ivar networks: network of each member subnet, or why it could not be had
     :ivar new_id: source of new ids (a parameter, so that the plan stays pure)
     :ivar last_attempt: the job will not be run again
+    :ivar silent: ids of the amphorae of a pair that do not answer
     """
 
     settings: config.Amphora
     networks: Mapping[str, str | Reason]
     new_id: Callable[[], str]
     last_attempt: bool = False
+    silent: frozenset[str] = frozenset()

@@ -17,7 +17,6 @@ from sriov_provider.errors import Code, ProviderError
 from sriov_provider.network.cache import CachedReads
 from sriov_provider.records import (
     Action,
-    AmphoraState,
     Inventory,
     Job,
     JobState,
@@ -116,19 +115,37 @@ class Runner:
             inventory = dataclasses.replace(inventory, load_balancer=self._adopt(lb))
         settings = self._services.settings
         last = job.attempt >= settings.worker.max_attempts
+        silent: frozenset[str] = frozenset()
         while True:
-            known = facts.gather(lb, inventory, network, settings.amphora, last_attempt=last)
+            silent |= facts.silent_ones(inventory, self._services.amphora)
+            known = facts.gather(
+                lb, inventory, network, settings.amphora, last_attempt=last, silent=silent
+            )
             run = self._prepare(plan.make(job, lb, inventory, known), inventory, network)
             try:
                 engine.run(flow.build(run), self._executor)
             except ProviderError as error:
-                if error.reason.code is not Code.NO_VF or not run.plan.elsewhere:
-                    raise
-                LOG.warning("Job %s looks for a VF elsewhere: %s", job.id, error.reason)
+                job = self._otherwise(job, run, silent, error)
             else:
-                return run
-            job = self._elsewhere(job, run)
+                if not run.plan.again:
+                    return run
             inventory = self._inventory(job.load_balancer_id)
+
+    def _otherwise(self, job: Job, run: Run, silent: frozenset[str], error: ProviderError) -> Job:
+        """What is planned anew at once: a VF looked for elsewhere, or what one amphora of a pair
+        does alone because the other one has just died.
+
+        :raises ProviderError: this error, when another plan would be the same
+        """
+        if error.reason.code is Code.NO_VF and run.plan.elsewhere:
+            LOG.warning("Job %s looks for a VF elsewhere: %s", job.id, error.reason)
+            return self._elsewhere(job, run)
+        if error.reason.code is Code.AGENT_UNREACHABLE:
+            inventory = self._inventory(job.load_balancer_id)
+            if facts.silent_ones(inventory, self._services.amphora) - silent:
+                LOG.warning("Job %s goes on with one amphora: %s", job.id, error.reason)
+                return job
+        raise error
 
     def _elsewhere(self, job: Job, run: Run) -> Job:
         hosts = run.hosts_tried
@@ -148,6 +165,7 @@ class Runner:
 
     def _adopt(self, lb: tree.LoadBalancer) -> LoadBalancerRecord:
         """A record for a load balancer whose own was lost."""
+        topology = self._services.settings.amphora.topology
         record = LoadBalancerRecord(
             id=lb.id,
             project_id=lb.project_id,
@@ -157,6 +175,7 @@ class Runner:
             vip_network_id=lb.vip_network_id,
             vnic_type=desired.vip_kind(lb.flavor),
             flavor=dict(lb.flavor),
+            topology=str(lb.flavor.get("loadbalancer_topology") or topology),
             additional_vips=tuple(dataclasses.asdict(vip) for vip in lb.additional_vips),
         )
         self._sessions.run(lambda session: inventory_db.save_load_balancer(session, record))
@@ -205,7 +224,7 @@ class Runner:
         if job.creates_load_balancer or job.removes_load_balancer:
             return False
         amphorae = self._inventory(job.load_balancer_id).amphorae
-        return not any(a.state is AmphoraState.READY for a in amphorae)
+        return not any(a.serves for a in amphorae)
 
     def _release_all(self, job: Job) -> None:
         """What an interrupted earlier attempt left; this attempt has reverted its own."""

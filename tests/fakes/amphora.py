@@ -53,6 +53,7 @@ class AmphoraRow:
     :ivar on_vip: member addresses on the VIP interface
     :ivar documents: every rule document that was applied, oldest first
     :ivar configurations: every configuration, oldest first
+    :ivar vrrp: the amphorae it was told to share the VIP with, itself included, oldest first
     :ivar order: verbs that changed something, in order
     :ivar meddled: digest that somebody else's change of the rules gives, until the next document
     :ivar gone: MAC addresses whose interface is not there any more
@@ -65,6 +66,7 @@ class AmphoraRow:
     networks: dict[str, NetworkPlug] = dataclasses.field(default_factory=dict)
     documents: list[Mapping[str, Any]] = dataclasses.field(default_factory=list)
     configurations: list[Configuration] = dataclasses.field(default_factory=list)
+    vrrp: list[tuple[AmphoraView, ...]] = dataclasses.field(default_factory=list)
     order: list[str] = dataclasses.field(default_factory=list)
     meddled: str | None = None
     gone: set[str] = dataclasses.field(default_factory=set)
@@ -132,6 +134,10 @@ class FakeAmphora(Faults):
         return AgentInfo("1.0", "2.6.12", self.extension)
 
     @verb
+    def probe(self, endpoint: Endpoint, patience: tuple[float, float]) -> None:
+        self._reach(endpoint)
+
+    @verb
     def plug_vip(self, endpoint: Endpoint, plug: VipPlug) -> None:
         self._changed(endpoint, "plug_vip").vip = plug
 
@@ -176,6 +182,17 @@ class FakeAmphora(Faults):
     ) -> None:
         row = self._changed(endpoint, "configure")
         row.configurations.append(Configuration(load_balancer, topology, amphorae, peer_port))
+
+    @verb
+    def configure_vrrp(
+        self,
+        endpoint: Endpoint,
+        load_balancer: tree.LoadBalancer,
+        amphorae: tuple[AmphoraView, ...],
+        vip: VipPlug,
+    ) -> None:
+        row = self._changed(endpoint, "configure_vrrp")
+        row.vrrp.append(amphorae)
 
     def _reach(self, endpoint: Endpoint) -> AmphoraRow:
         if not self.is_up(endpoint.amphora_id):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,9 +11,13 @@ from sriov_provider.errors import Code, ProviderError
 from sriov_provider.firewall import document
 from sriov_provider.firewall.closing import closing
 from sriov_provider.records import AmphoraRecord, AmphoraState, PortRole, PortState
+from sriov_provider.worker import roles
 from sriov_provider.worker.plan import effective_filter
 from sriov_provider.worker.run import Run
-from sriov_provider.worker.tasks.base import AmphoraStep
+from sriov_provider.worker.tasks.base import AmphoraStep, Step
+from sriov_provider.worker.tasks.ports import vip_plug
+
+LOG = logging.getLogger(__name__)
 
 
 class WaitAgent(AmphoraStep):
@@ -49,7 +54,7 @@ def rules_for(run: Run, amphora_id: str) -> dict[str, Any]:
         if port.mac and port.state is PortState.ATTACHED and port.id not in going
     )
     peers = tuple(a.vrrp_ip for a in run.book.amphorae() if a.id != amphora_id and a.vrrp_ip)
-    pair = run.plan.topology != "SINGLE"
+    pair = run.plan.topology != roles.SINGLE
     return document.document(
         serve,
         interfaces,
@@ -115,14 +120,37 @@ class Configure(AmphoraStep):
     def execute(self) -> None:
         run = self.run
         serve = run.serve()
-        views = tuple(
-            AmphoraView(a.id, a.management_ip, a.vrrp_ip, a.vrrp_port_id, a.role)
-            for a in run.book.amphorae()
-            if a.management_ip and a.vrrp_ip and a.vrrp_port_id
-        )
         run.services.amphora.configure(
-            run.endpoint(self.subject), serve, run.plan.topology, views, document.peer_port(serve)
+            run.endpoint(self.subject), serve, run.plan.topology, views(run),
+            document.peer_port(serve),
+        )  # fmt: skip
+
+
+def views(run: Run) -> tuple[AmphoraView, ...]:
+    """The load balancer's amphorae as each of them has to know the others."""
+    return tuple(
+        AmphoraView(a.id, a.management_ip, a.vrrp_ip, a.vrrp_port_id, a.role)
+        for a in run.book.amphorae()
+        if a.management_ip and a.vrrp_ip and a.vrrp_port_id
+    )
+
+
+class ConfigureVrrp(AmphoraStep):
+    """keepalived, which takes the VIP or waits to take it."""
+
+    def execute(self) -> None:
+        run = self.run
+        run.services.amphora.configure_vrrp(
+            run.endpoint(self.subject), run.serve(), views(run), vip_plug(run, self.subject)
         )
+
+
+class MarkStale(Step):
+    """It does not answer: what this job changes, it misses."""
+
+    def execute(self) -> None:
+        LOG.warning("Amphora %s does not answer; the other one is changed alone", self.subject)
+        self.run.book.change_amphora(self.subject, state=AmphoraState.STALE)
 
 
 class MarkReady(AmphoraStep):

@@ -7,6 +7,7 @@ import dataclasses
 from sriov_provider.firewall.group import group_rules
 from sriov_provider.records import LoadBalancerRecord
 from sriov_provider.vnic import Filter
+from sriov_provider.worker import roles
 from sriov_provider.worker.run import Run
 from sriov_provider.worker.tasks.base import Step
 
@@ -53,7 +54,7 @@ class SyncGroupRules(Step):
         group = _record(self.run).security_group_id
         assert group is not None
         # The rules of a pair are the same for both: each has the other as peer.
-        pair = self.run.plan.topology != "SINGLE"
+        pair = self.run.plan.topology != roles.SINGLE
         peers = [a.vrrp_ip for a in self.run.book.amphorae() if pair and a.vrrp_ip]
         self.run.network.set_group_rules(group, group_rules(self.run.serve(), peers))
 

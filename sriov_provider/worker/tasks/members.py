@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from typing import Any
 
 from sriov_provider.amphora.base import NetworkPlug
 from sriov_provider.errors import Code, ProviderError
@@ -79,6 +80,20 @@ class PlugMemberNetwork(MemberStep):
         endpoint = run.endpoint(record.amphora_id)
         run.services.amphora.plug_network(endpoint, network_plug(run, record))
         run.book.save_port(dataclasses.replace(record, state=PortState.ATTACHED))
+
+
+class UnplugFailed(MemberStep):
+    """A member that one amphora of a pair cannot reach is served by neither."""
+
+    def execute(self) -> None:
+        if self.new and self.run.failed.keys() >= set(self.plan.members):
+            try:
+                self.undo()
+            except ProviderError as error:
+                LOG.warning("%s: left to a later job: %s", self.name, error.reason)
+
+    def revert(self, *_args: Any, **_kwargs: Any) -> None:
+        """What is unplugged stays so."""
 
 
 def network_plug(run: Run, record: PortRecord) -> NetworkPlug:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import logging
 
 from sriov_provider import vnic
 from sriov_provider.compute.base import Server, ServerSpec
@@ -15,6 +16,8 @@ from sriov_provider.worker.run import Run, wait_for
 from sriov_provider.worker.tasks.base import AmphoraStep, Step
 from sriov_provider.worker.tasks.binding import no_vf
 from sriov_provider.worker.tasks.ports import release_port
+
+LOG = logging.getLogger(__name__)
 
 # Seconds. Nova answers a status read in some 20 ms; a delete takes a second or more.
 _DELETE_TIMEOUT = 60.0
@@ -115,6 +118,16 @@ class WaitServer(AmphoraStep):
         server = wait_for(lambda: self._active(record), settings.boot_timeout, interval, late)
         address = wait_for(lambda: self._address(server), 30.0, interval, late)
         self.run.book.change_amphora(record.id, host=server.host, management_ip=address)
+        self._tell_shared_host(server)
+
+    def _tell_shared_host(self, server: Server) -> None:
+        going = {self.subject, *(a.id for a in self.run.plan.release_amphorae)}
+        others = [a for a in self.run.book.amphorae() if a.id not in going]
+        for other in (a for a in others if server.host and a.host == server.host):
+            LOG.warning(
+                "Amphorae %s and %s of load balancer %s are both on host %s",
+                self.subject, other.id, other.load_balancer_id, server.host,
+            )  # fmt: skip
 
     def _active(self, record: AmphoraRecord) -> Server | None:
         assert record.compute_id is not None

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sriov_provider.amphora.base import AgentInfo, Endpoint, FirewallState
+from sriov_provider.amphora.base import AgentInfo, Endpoint, FirewallState, VipPlug
 from sriov_provider.amphora.client import AgentClient, Pace
 from sriov_provider.amphora.model import Serving
 from sriov_provider.amphora.reply import Reply
@@ -19,6 +19,7 @@ from tests.unit.amphora.scenarios import (
     LB,
     LISTENER,
     PEER_PORT,
+    VIEWS,
     Scenario,
     listener,
     pool,
@@ -49,6 +50,10 @@ class Words:
 
     def lvs(self, serving: Serving, listener_id: str) -> str:
         return f"lvs {listener_id} {serving.topology}"
+
+    def vrrp(self, serving: Serving, amphora_id: str, interface: str, vip: VipPlug) -> str:
+        peers = [a.vrrp_ip for a in serving.amphorae if a.id != amphora_id]
+        return f"vrrp {interface} {vip.vip_address} {serving.topology} with {peers}"
 
 
 def client(agent: ScriptedAgent) -> AgentClient:
@@ -149,6 +154,42 @@ class TestPlug:
         agent = ScriptedAgent({call: [Reply(409, {"message": "Interface already exists"})]})
         client(agent).plug_vip(ENDPOINT, VIP)
         assert agent.asked() == [call]
+
+
+class TestVrrp:
+    WHERE = f"GET interface/{VIP.vrrp_ip}"
+
+    def test_the_interface_is_asked_for(self) -> None:
+        agent = ScriptedAgent({self.WHERE: [Reply(200, {"message": "OK", "interface": "eth7"})]})
+        lb = scenario((), (), []).serving.load_balancer
+        client(agent).configure_vrrp(ENDPOINT, lb, VIEWS, VIP)
+        assert agent.asked() == [self.WHERE, "PUT vrrp/upload", "PUT vrrp/start"]
+        sent = agent.sent("PUT vrrp/upload").data
+        assert sent == f"vrrp eth7 198.18.16.5 ACTIVE_STANDBY with ['{VIEWS[1].vrrp_ip}']".encode()
+
+    @pytest.mark.parametrize("answer", [Reply(404, {"message": "Error"}), Reply(200, {})])
+    def test_no_such_interface(self, answer: Reply) -> None:
+        agent = ScriptedAgent({self.WHERE: [answer]})
+        lb = scenario((), (), []).serving.load_balancer
+        with pytest.raises(ProviderError) as caught:
+            client(agent).configure_vrrp(ENDPOINT, lb, VIEWS, VIP)
+        assert code(caught) is Code.AGENT_ERROR
+        assert agent.changes() == []
+
+
+class TestProbe:
+    def test_asked_once_with_patience(self) -> None:
+        agent = ScriptedAgent({"GET info": [INFO]})
+        client(agent).probe(ENDPOINT, (2.0, 5.0))
+        (call,) = agent.calls
+        assert (call.timeout, call.attempts) == ((2.0, 5.0), 1)
+
+    @pytest.mark.parametrize("answer", [unreachable(), Reply(500)])
+    def test_nobody_there(self, answer: Reply | ProviderError) -> None:
+        agent = ScriptedAgent({"GET info": [answer]})
+        with pytest.raises(ProviderError):
+            client(agent).probe(ENDPOINT, (2.0, 5.0))
+        assert len(agent.calls) == 1
 
 
 class TestFirewall:

@@ -100,7 +100,7 @@ def test_a_whole_tree_at_once(world: World, answer: Any) -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"flavor": {"loadbalancer_topology": "ACTIVE_STANDBY"}}, "SINGLE only"),
+        ({"flavor": {"loadbalancer_topology": "ACTIVE_ACTIVE"}}, "SINGLE, ACTIVE_STANDBY"),
         ({"flavor": {"nonsense": 1}}, "'nonsense' (value 1) is not known"),
         ({"availability_zone": {"volume_zone": "v"}}, "'volume_zone' is 'v'"),
         ({"listeners": [dm.Listener(protocol="QUIC")]}, "listener protocol QUIC"),
@@ -130,7 +130,7 @@ def test_refused_load_balancers_leave_nothing(
 
 
 def test_a_default_topology_that_is_not_built_is_refused_by_name() -> None:
-    world = World(topology="ACTIVE_STANDBY")
+    world = World(topology="ACTIVE_ACTIVE")
     with pytest.raises(exceptions.UnsupportedOptionError) as caught:
         world.driver.loadbalancer_create(load_balancer())
     assert "[controller_worker] loadbalancer_topology" in caught.value.operator_fault_string
@@ -138,6 +138,21 @@ def test_a_default_topology_that_is_not_built_is_refused_by_name() -> None:
     record = world.record()
     assert record is not None
     assert record.topology == "SINGLE"
+
+
+@pytest.mark.parametrize(
+    ("default", "flavor"),
+    [
+        ("ACTIVE_STANDBY", {}),
+        ("SINGLE", {"loadbalancer_topology": "ACTIVE_STANDBY"}),
+    ],
+)
+def test_the_topology_is_decided_at_the_create(default: str, flavor: dict[str, str]) -> None:
+    world = World(topology=default)
+    world.driver.loadbalancer_create(load_balancer(flavor=flavor))
+    record = world.record()
+    assert record is not None
+    assert record.topology == "ACTIVE_STANDBY"
 
 
 def test_load_balancer_update(lb: World) -> None:

@@ -128,9 +128,9 @@ def test_taken(values: dict[str, Any]) -> None:
             "'allow_member_sriov': true.",
         ),
         (
-            {"loadbalancer_topology": "ACTIVE_STANDBY"},
-            "Flavor key 'loadbalancer_topology' is 'ACTIVE_STANDBY', but this release builds load "
-            "balancers of topology SINGLE only.",
+            {"loadbalancer_topology": "ACTIVE_ACTIVE"},
+            "Flavor key 'loadbalancer_topology' is 'ACTIVE_ACTIVE'; allowed: SINGLE, "
+            "ACTIVE_STANDBY.",
         ),
         ([], "Flavor metadata is []; it must be a JSON object."),
     ],

@@ -463,9 +463,9 @@ def test_a_vip_is_checked_once_per_request(cloud_world: World) -> None:
 
 
 def test_topology_and_compute_flavor_are_refused_before_there_is_a_port() -> None:
-    world = World(topology="ACTIVE_STANDBY")
+    world = World(topology="ACTIVE_ACTIVE")
     user, _ = refusal(world.driver.create_vip_port, "lb", "project", VIP, [])
-    assert "default topology is ACTIVE_STANDBY" in user
+    assert "default topology is ACTIVE_ACTIVE" in user
     world = World(amphora_flavor="huge")
     user, _ = refusal(world.driver.create_vip_port, "lb", "project", VIP, [])
     assert "without a flavor that names a compute_flavor" in user

@@ -41,10 +41,13 @@ def test_it_remembers_what_it_was_told_in_order() -> None:
     state = amphorae.apply_firewall(HERE, {"ports": []})
     view = AmphoraView("amp-1", HERE.address, "10.0.0.5", "port-1")
     amphorae.configure(HERE, LB, "SINGLE", (view,), 1025)
+    amphorae.configure_vrrp(HERE, LB, (view,), VIP)
     row = amphorae.of("amp-1")
     assert row.order == [
         "plug_vip", "plug_network", "plug_network_on_vip", "apply_firewall", "configure",
+        "configure_vrrp",
     ]  # fmt: skip
+    assert row.vrrp == [(view,)]
     assert (row.vip, row.on_vip, row.networks) == (VIP, MEMBERS, {MEMBERS.mac: MEMBERS})
     assert (row.document, row.served) == ({"ports": []}, LB)
     assert state == amphorae.firewall(HERE)

@@ -66,7 +66,7 @@ def test_tree_comes_as_octavia_lib_gives_it(agent: Agent) -> None:
     assert agent.get.asked == [{"object": "loadbalancers", "id": "lb"}]
 
 
-@pytest.mark.parametrize("object_type", list(ObjectType))
+@pytest.mark.parametrize("object_type", sorted(set(ObjectType) - {ObjectType.AMPHORA}))
 def test_every_type_can_be_looked_for(agent: Agent, object_type: ObjectType) -> None:
     client = AgentClient(agent.sockets)
     agent.get.answer = {}

@@ -114,7 +114,7 @@ def damaged(draw: st.DrawFn, inventory: Inventory) -> Inventory:
         for a in inventory.amphorae
     )
     if draw(st.booleans()):
-        half = [state for state in AmphoraState if state is not AmphoraState.READY]
+        half = (AmphoraState.WANTED, AmphoraState.BOOTING, AmphoraState.RELEASING)
         second = AmphoraRecord("second", LB, draw(st.sampled_from(half)))
         amphorae = (second, *amphorae)
     if draw(st.booleans()):

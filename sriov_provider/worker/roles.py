@@ -1,0 +1,125 @@
+"""Which amphorae a load balancer shall have, and which of them go. Pure.
+
+A pair is replaced one after the other: while one is built anew the other serves. Which one a job
+has replaced already is told by who built the others, so an interrupted job goes on where it was.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterable
+
+from sriov_provider.records import (
+    Action,
+    AmphoraRecord,
+    AmphoraState,
+    Inventory,
+    Job,
+    ObjectType,
+)
+from sriov_provider.worker.plan_model import Facts
+
+SINGLE = "SINGLE"
+ACTIVE_STANDBY = "ACTIVE_STANDBY"
+STANDALONE = "STANDALONE"
+MASTER = "MASTER"
+BACKUP = "BACKUP"
+ROLES = {SINGLE: (STANDALONE,), ACTIVE_STANDBY: (MASTER, BACKUP)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Cast:
+    """
+    :ivar kept: amphorae to have at the end, those to be built included
+    :ivar released: amphorae that go
+    :ivar left_out: amphorae that stay, but do not answer
+    :ivar again: others are replaced once these are there
+    """
+
+    kept: tuple[AmphoraRecord, ...]
+    released: tuple[AmphoraRecord, ...]
+    left_out: tuple[AmphoraRecord, ...] = ()
+    again: bool = False
+
+
+def cast(job: Job, inventory: Inventory, topology: str, facts: Facts, *, all_new: bool) -> Cast:
+    """:param all_new: none of the amphorae that are there can be kept"""
+    usable = [a for a in inventory.amphorae if a.state is not AmphoraState.RELEASING]
+    old = [a for a in usable if a.built_by != job.id]
+    replaced = {a.id for a in (old if all_new else _replaced(job, usable, topology, facts))}
+    stay = [a for a in usable if a.id not in replaced]
+    kept = _kept(job, stay, topology, facts)
+    ids = {a.id for a in kept}
+    left_out = tuple(a for a in kept if a.serves and a.id in facts.silent)
+    if len(left_out) == len(kept):
+        left_out = ()  # they are all there is
+    return Cast(
+        kept=tuple(a for a in kept if a not in left_out),
+        released=tuple(a for a in inventory.amphorae if a.id not in ids),
+        left_out=left_out,
+        again=_whole(job) and any(a.id in ids for a in old),
+    )
+
+
+def _whole(job: Job) -> bool:
+    """A failover of the load balancer, not of one amphora."""
+    return job.action is Action.FAILOVER and job.object_type is ObjectType.LOADBALANCER
+
+
+def _kept(
+    job: Job, stay: list[AmphoraRecord], topology: str, facts: Facts
+) -> tuple[AmphoraRecord, ...]:
+    """One amphora for each role. Of two, which are there when a failover ended between building
+    one and releasing the other, the one that serves.
+
+    An amphora that is missing beside one that serves is no matter of a job about a listener.
+    """
+    fill = job.action is Action.FAILOVER or not any(a.serves for a in stay)
+    kept = []
+    for role in ROLES[topology]:
+        known = [a for a in stay if topology == SINGLE or a.role == role]
+        if known:
+            kept.append(min(known, key=lambda a: not a.serves))
+        elif fill:
+            kept.append(_new(job, role, facts))
+    return tuple(kept)
+
+
+def _new(job: Job, role: str, facts: Facts) -> AmphoraRecord:
+    return AmphoraRecord(
+        id=facts.new_id(), load_balancer_id=job.load_balancer_id, role=role, built_by=job.id
+    )
+
+
+def _replaced(
+    job: Job, usable: list[AmphoraRecord], topology: str, facts: Facts
+) -> Collection[AmphoraRecord]:
+    """The amphorae that go in this plan."""
+    if job.action is not Action.FAILOVER:
+        return ()
+    old = [a for a in usable if a.built_by != job.id]
+    # What an interrupted run began to build is finished, not thrown away.
+    fresh = [a for a in usable if a.built_by == job.id]
+    begun = [a for a in old if a.role in {f.role for f in fresh}]
+    if job.object_type is ObjectType.AMPHORA:
+        return [*begun, *(a for a in old if a.id == job.object_id)]
+    if topology == SINGLE:
+        return old
+    missing = set(ROLES[topology]) - {a.role for a in usable}
+    if missing or not all(a.serves for a in fresh):
+        return begun
+    rest = [a for a in old if a not in begun]
+    return [*begun, *_first(rest, facts)]
+
+
+def _first(rest: Iterable[AmphoraRecord], facts: Facts) -> list[AmphoraRecord]:
+    """What is dead first, then what stands by: clients notice the other one only."""
+    order = sorted(
+        rest, key=lambda a: (a.serves and a.id not in facts.silent, a.role != BACKUP, a.id)
+    )
+    return order[:1]
+
+
+def survivors(cast: Cast, facts: Facts) -> bool:
+    """True when an amphora that stays goes on serving while others are replaced."""
+    return any(a.serves and a.id not in facts.silent for a in cast.kept)

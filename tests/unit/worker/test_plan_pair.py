@@ -1,0 +1,93 @@
+"""The plan of a pair, over random trees, inventories and jobs."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sriov_provider import tree
+from sriov_provider.records import Action, Inventory, Job, ObjectType
+from sriov_provider.worker import plan
+from sriov_provider.worker.plan_model import Plan, ReleaseWhen
+from sriov_provider.worker.roles import BACKUP, MASTER
+from tests.unit.worker.plans import FLAVORS, LB, carry_out, damaged, facts, jobs, trees
+from tests.unit.worker.test_plan import EMPTY, create
+
+Planned = tuple[Plan, Inventory, Job, tree.LoadBalancer]
+
+
+@st.composite
+def planned(draw: st.DrawFn) -> Planned:
+    """A plan for a pair that has a past, either of which may be silent."""
+    flavor = draw(st.sampled_from(FLAVORS)) | {"loadbalancer_topology": "ACTIVE_STANDBY"}
+    flavor |= draw(st.sampled_from(({}, {"anti_affinity": "strict"})))
+    lb = draw(trees(flavor=flavor))
+    past = draw(trees(flavor=flavor))
+    inventory = carry_out(plan.make(create(), past, EMPTY, facts()), EMPTY)
+    if draw(st.booleans()):
+        inventory = draw(damaged(inventory))
+    ids = [a.id for a in inventory.amphorae if a.serves] or [""]
+    silent = frozenset(draw(st.lists(st.sampled_from(ids), unique=True)))
+    job = draw(jobs(lb))
+    return plan.make(job, lb, inventory, _facts(silent)), inventory, job, lb
+
+
+def _facts(silent: frozenset[str] = frozenset()) -> plan.Facts:
+    return dataclasses.replace(facts(), silent=silent)
+
+
+@given(planned())
+def test_each_amphora_is_kept_left_out_or_released(case: Planned) -> None:
+    made, inventory, _, _ = case
+    kept = [a.record.id for a in made.amphorae]
+    out, gone = [a.id for a in made.left_out], [a.id for a in made.release_amphorae]
+    assert len({*kept, *out, *gone}) == len([*kept, *out, *gone])
+    assert {a.id for a in inventory.amphorae} <= {*kept, *out, *gone}
+    assert kept, "somebody has to do what the job asks for"
+    roles = [a.record.role for a in made.amphorae] + [a.role for a in made.left_out]
+    assert sorted(roles) in (sorted((MASTER, BACKUP)), [MASTER], [BACKUP])
+
+
+@given(planned())
+def test_keepalived_is_told_when_somebody_is_new(case: Planned) -> None:
+    made, _, _, _ = case
+    assert made.vrrp or not any(a.boot for a in made.amphorae)
+
+
+@given(planned())
+def test_a_failover_never_gives_up_the_last_one_that_answers(case: Planned) -> None:
+    made, inventory, job, _ = case
+    serving = {a.id for a in inventory.amphorae if a.serves}
+    kept = {a.record.id for a in made.amphorae} & serving
+    if job.action is Action.FAILOVER and len(serving) == 2 and not made.left_out:
+        assert kept
+        assert made.again or len(kept) == 1
+
+
+@given(planned())
+def test_a_failover_ends(case: Planned) -> None:
+    """Round after round, until both are new."""
+    made, inventory, job, lb = case
+    job = dataclasses.replace(
+        job, action=Action.FAILOVER, object_type=ObjectType.LOADBALANCER, object_id=LB
+    )
+    for _ in range(4):
+        made = plan.make(job, lb, inventory, _facts())
+        inventory = carry_out(made, inventory)
+        if not made.again:
+            break
+    assert not made.again
+    assert sorted(a.role for a in inventory.amphorae) == [BACKUP, MASTER]
+    assert {a.built_by for a in inventory.amphorae} == {job.id}
+
+
+@given(planned())
+def test_strict_anti_affinity_gives_up_first_while_another_one_serves(case: Planned) -> None:
+    made, _, job, lb = case
+    strict = lb.flavor.get("anti_affinity") == "strict"
+    served = job.action is Action.FAILOVER and any(a.boot is None for a in made.amphorae)
+    if lb.flavor.get("failover_strategy") == "release_first" or (strict and served):
+        assert made.release_when is ReleaseWhen.BEFORE_BUILD
+    assert made.server_group_policy == ("anti-affinity" if strict else None)
