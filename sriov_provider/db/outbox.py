@@ -97,6 +97,19 @@ def put(
     )
 
 
+def put_all(
+    session: Session, batches: Mapping[str, Statuses], now: datetime.datetime | None = None
+) -> None:
+    """Queue one batch for each of these load balancers, in one statement."""
+    moment = now or utcnow()
+    rows = [
+        {"load_balancer_id": i, "statuses": dict(statuses), "attempts": 0, "created_at": moment}
+        for i, statuses in batches.items()
+    ]
+    if rows:
+        session.execute(sa.insert(models.Outbox).values(rows))
+
+
 def undelivered(session: Session, load_balancer_id: str | None = None) -> int:
     """How many batches wait, of one load balancer or of all."""
     query = sa.select(sa.func.count()).select_from(models.Outbox)

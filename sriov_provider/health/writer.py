@@ -128,18 +128,18 @@ class Writer:
         alive = self._alive(session, news, by_load_balancer)
         marked: list[Known] = []
         saved: list[Health] = []
-        changed = 0
+        batches: dict[str, outbox.Statuses] = {}
         for load_balancer_id, heard in by_load_balancer.items():
             before = locked[load_balancer_id]
             marked += [_judged(one, before) for one in heard]
             after, changes = _updated(before, heard, alive)
             saved.append(after)
             if changes:
-                changed += 1
-                outbox.put(session, load_balancer_id, statuses.batch(changes))
+                batches[load_balancer_id] = statuses.batch(changes)
         heartbeats.save(session, marked, marked=True)
         health.save(session, saved)
-        return marked, changed
+        outbox.put_all(session, batches)
+        return marked, len(batches)
 
     def _alive(
         self, session: Session, news: Sequence[_Heard], load_balancer_ids: Iterable[str]

@@ -1,0 +1,185 @@
+"""Failovers that health managers place, in every supported database."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import datetime
+import logging
+import time
+from collections.abc import Callable
+
+import pytest
+
+from sriov_provider.db import heartbeats, inventory, jobs, models
+from sriov_provider.db.engine import Sessions
+from sriov_provider.db.types import utcnow
+from sriov_provider.errors import ProviderError
+from sriov_provider.health.counts import Counts
+from sriov_provider.health.failovers import Failovers
+from sriov_provider.health.judge import Known
+from sriov_provider.health.policy import Rules, Verdict
+from sriov_provider.records import Action, Job, JobState, ObjectType
+from tests.functional.db.amphorae import Queries, fill, rows
+
+RULES = Rules(timeout=60, backoff=60)
+
+
+def manager(
+    sessions: Sessions, rules: Rules = RULES, wake: Callable[[str], None] | None = None
+) -> Failovers:
+    """One that has listened for long."""
+    made = Failovers(sessions, rules, Counts(), wake)
+    made._listening_since -= datetime.timedelta(hours=1)
+    return made
+
+
+def heard(sessions: Sessions, amphora_id: str, lb: str, seconds_ago: float) -> None:
+    moment = utcnow() - datetime.timedelta(seconds=seconds_ago)
+    known = Known(amphora_id, lb, moment, 1)
+    sessions.run(lambda s: heartbeats.save(s, [known], marked=False))
+
+
+def verdicts(failovers: Failovers) -> dict[str, Verdict]:
+    return {d.load_balancer_id: d.verdict for d in failovers.check()}
+
+
+def placed(sessions: Sessions, lb: str = "lb") -> tuple[Job, ...]:
+    return sessions.read(lambda s: jobs.unfinished(s, lb))
+
+
+def end(sessions: Sessions, state: JobState, seconds_ago: float = 0.0) -> None:
+    running = jobs.claim(sessions, "worker", 60)
+    assert running is not None
+    moment = utcnow() - datetime.timedelta(seconds=seconds_ago)
+    sessions.run(lambda s: jobs.finish(s, running, state, moment))
+
+
+def test_a_silent_amphora_gets_one_job(
+    sessions: Sessions, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(sessions)
+    heard(sessions, "amp", "lb", 61)
+    woken: list[str] = []
+    failovers = manager(sessions, wake=woken.append)
+    assert verdicts(failovers) == {"lb": Verdict.FAIL_OVER}
+    (job,) = placed(sessions)
+    assert (job.action, job.object_type, job.object_id) == (
+        Action.FAILOVER,
+        ObjectType.LOADBALANCER,
+        "lb",
+    )
+    assert woken == [job.id]
+    assert "amphora amp not heard for 61 s" in caplog.text
+    assert verdicts(failovers) == {"lb": Verdict.BUSY}
+    assert len(placed(sessions)) == 1
+
+
+def test_all_is_well(sessions: Sessions) -> None:
+    """One question tells, whatever the number of amphorae."""
+    for n in range(20):
+        fill(sessions, f"lb{n}", (f"amp{n}",), str(n))
+        heard(sessions, f"amp{n}", f"lb{n}", 5)
+    failovers, queries = manager(sessions), Queries(sessions)
+    assert failovers.check() == ()
+    assert queries.number <= 4
+
+
+def test_several_managers_place_one_job_for_each(sessions: Sessions, url: str) -> None:
+    for n in range(4):
+        fill(sessions, f"lb{n}", (f"a{n}", f"b{n}"), str(n))
+        heard(sessions, f"a{n}", f"lb{n}", 100)
+        heard(sessions, f"b{n}", f"lb{n}", 1)
+    managers = [manager(Sessions(url)) for _ in range(4)]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for _ in range(3):
+            list(pool.map(lambda m: m.check(), managers))
+    assert len(rows(sessions, models.Job)) == 4
+    assert [h.failovers for h in rows(sessions, models.Health)] == [1] * 4
+    for n in range(4):
+        assert len(placed(sessions, f"lb{n}")) == 1
+        end(sessions, JobState.DONE)
+    # Still silent: of the next round, one each again.
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda m: m.check(), managers))
+    assert len(rows(sessions, models.Job)) == 8
+
+
+def test_who_is_heard_meanwhile_is_not_replaced(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(sessions)
+    heard(sessions, "amp", "lb", 61)
+    failovers = manager(sessions)
+    place = failovers._place
+
+    def late(*arguments: object) -> bool:
+        heard(sessions, "amp", "lb", 0)
+        return place(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(failovers, "_place", late)
+    failovers.check()
+    assert placed(sessions) == ()
+
+
+def test_a_load_balancer_that_goes_meanwhile_is_not_failed_over(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(sessions)
+    heard(sessions, "amp", "lb", 61)
+    failovers = manager(sessions)
+    place = failovers._place
+
+    def late(*arguments: object) -> bool:
+        sessions.run(lambda s: inventory.delete_load_balancer(s, "lb"))
+        return place(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(failovers, "_place", late)
+    failovers.check()
+    assert rows(sessions, models.Job) == []
+
+
+def test_a_failed_failover_is_tried_again(sessions: Sessions) -> None:
+    fill(sessions)
+    heard(sessions, "amp", "lb", 1000)
+    failovers = manager(sessions)
+    assert verdicts(failovers) == {"lb": Verdict.FAIL_OVER}
+    end(sessions, JobState.FAILED, seconds_ago=50)
+    assert verdicts(failovers) == {"lb": Verdict.BACK_OFF}
+    short = manager(sessions, dataclasses.replace(RULES, backoff=40))
+    assert verdicts(short) == {"lb": Verdict.FAIL_OVER}
+    end(sessions, JobState.FAILED, seconds_ago=50)
+    assert verdicts(short) == {"lb": Verdict.BACK_OFF}
+
+
+def test_a_load_balancer_left_without_amphorae_is_not_forgotten(sessions: Sessions) -> None:
+    fill(sessions)
+    heard(sessions, "amp", "lb", 1000)
+    failovers = manager(sessions)
+    failovers.check()
+    sessions.run(lambda s: inventory.delete_amphora(s, "amp"))
+    end(sessions, JobState.FAILED, seconds_ago=61)
+    assert verdicts(failovers) == {"lb": Verdict.FAIL_OVER}
+    end(sessions, JobState.DONE)
+    assert failovers.check() == ()
+
+
+def test_who_was_never_heard_is_told_of_once(
+    sessions: Sessions, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(sessions)
+    failovers = manager(sessions)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            assert verdicts(failovers) == {"lb": Verdict.UNHEARD}
+    assert caplog.text.count("was ever heard") == 1
+
+
+def test_no_database_no_decision(url: str) -> None:
+    failovers = Failovers(Sessions(url), RULES, Counts())
+    with pytest.raises(ProviderError):
+        failovers.check()
+    before = failovers._listening_since
+    time.sleep(0.01)
+    failovers.interrupted()
+    assert failovers._listening_since > before
