@@ -128,7 +128,7 @@ def columns(load_balancer_id: str, state: State) -> dict[str, Any]:
         }
     return page | {
         "amphorae": _rows(state.inventory.amphorae),
-        "ports": _ports(state.inventory),
+        "ports": ports(state.inventory),
         "members": _rows(state.inventory.members),
         "jobs": Jobs([_row(job) for job in state.jobs]),
         "reasons": _rows(state.reasons),
@@ -147,10 +147,11 @@ def _rows(records: Iterable[Any]) -> Rows:
     return Rows([_row(record) for record in records])
 
 
-def _ports(held: Inventory) -> Ports:
+def ports(held: Inventory, amphora_id: str | None = None) -> Ports:
+    """The ports on record, of one amphora or of all, and who filters each."""
     flavor = held.load_balancer.flavor if held.load_balancer else {}
-    filtered = [{"filtered_by": words.filtered_by(port, flavor)} for port in held.ports]
-    return Ports([_row(port) | who for port, who in zip(held.ports, filtered, strict=True)])
+    wanted = [port for port in held.ports if amphora_id in (None, port.amphora_id)]
+    return Ports([_row(p) | {"filtered_by": words.filtered_by(p, flavor)} for p in wanted])
 
 
 def _row(record: Any) -> dict[str, Any]:

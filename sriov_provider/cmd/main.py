@@ -16,9 +16,11 @@ from cliff.commandmanager import CommandManager
 from oslo_config import cfg
 
 from sriov_provider import config
-from sriov_provider.cmd import capacity, database, explain, firewall, sweep, worker
+from sriov_provider.cmd import amphora, capacity, database, explain, firewall, sweep, worker
 
 COMMANDS = {
+    "amphora list": amphora.List,
+    "amphora show": amphora.Show,
     "capacity": capacity.Capacity,
     "capacity failovers": capacity.Failovers,
     "db upgrade": database.Upgrade,

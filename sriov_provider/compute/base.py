@@ -40,6 +40,7 @@ class ServerSpec:
 class Server:
     """:ivar status: Nova's (ACTIVE, BUILD, ERROR, ...)
     :ivar fault: Nova's message when status is ERROR
+    :ivar image_id: what it was booted from
     """
 
     id: str
@@ -47,6 +48,7 @@ class Server:
     status: str
     host: str | None = None
     fault: str | None = None
+    image_id: str | None = None
 
 
 class Compute(Protocol):

@@ -146,4 +146,6 @@ def _server(server: Mapping[str, Any]) -> Server:
         status=server["status"],
         host=server.get("OS-EXT-SRV-ATTR:host"),
         fault=fault.get("message"),
+        # Empty text, not an object, for one booted from a volume.
+        image_id=(server.get("image") or {}).get("id"),
     )
