@@ -31,6 +31,9 @@ RSYSLOG_CONF = "/etc/rsyslog.d/10-rsyslog.conf"
 SERVER_PEM = "/etc/octavia/certs/server.pem"
 CLIENT_CA = "/etc/octavia/certs/client_ca.pem"
 
+# The hop limit that tells a peer that the packet comes from the same network; rules ask for it.
+_NEXT_DOOR = 255
+
 _init_lock = threading.Lock()
 
 
@@ -197,7 +200,9 @@ class Templates:
         text: str = vrrp_jinja.KeepalivedJinjaTemplater().build_keepalived_config(
             graph, amphora, model.vip_networks(vip)
         )
-        return text
+        # keepalived sends IPv4 with 255, IPv6 with the kernel's 64, which comes from anywhere.
+        at = "    unicast_peer {"
+        return text.replace(at, f"    unicast_ttl {_NEXT_DOOR}\n{at}", 1)
 
     def lvs(self, serving: model.Serving, listener_id: str) -> str:
         """The keepalived configuration of one UDP or SCTP listener."""
