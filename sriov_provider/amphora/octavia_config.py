@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime
 import hmac
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -64,6 +65,12 @@ class OctaviaAmphoraBuilder:
     """Implements :class:`sriov_provider.amphora.base.AmphoraBuilder`."""
 
     def boot_files(
+    def __init__(self, controllers: Sequence[str] = ()) -> None:
+        """:param controllers: ``ADDRESS:PORT`` of who hears heartbeats; by default whom
+        ``[health_manager]`` names
+        """
+        self._controllers = tuple(controllers)
+
         self, amphora_id: str, topology: str
     ) -> tuple[Mapping[str, str], str | None, Any]:
         """See the contract. With ``[controller_worker] user_data_config_drive`` the files travel
@@ -79,9 +86,7 @@ class OctaviaAmphoraBuilder:
         files = {
             SERVER_PEM: (certificate + key).decode(),
             CLIENT_CA: _client_ca(),
-            AGENT_CONF: agent_jinja_cfg.AgentJinjaTemplater().build_agent_config(
-                amphora_id, topology
-            ),
+            AGENT_CONF: self._agent_conf(amphora_id, topology),
             RSYSLOG_CONF: logging.build_logging_config(),
         }
         in_user_data = cfg.CONF.controller_worker.user_data_config_drive
@@ -90,6 +95,14 @@ class OctaviaAmphoraBuilder:
         )
         return {} if in_user_data else files, user_data or None, _expiry(certificate)
 
+
+    def _agent_conf(self, amphora_id: str, topology: str) -> str:
+        text: str = agent_jinja_cfg.AgentJinjaTemplater().build_agent_config(amphora_id, topology)
+        if not self._controllers:
+            return text
+        # The template knows but the one list; the stock provider's amphorae keep it.
+        line = f"controller_ip_port_list = {', '.join(self._controllers)}"
+        return re.sub(r"(?m)^controller_ip_port_list = .*$", lambda _match: line, text)
 
 def _check_volume_driver() -> None:
     """Booting amphorae from other disks than the operator says would be no small surprise."""

@@ -16,18 +16,30 @@ from cliff.commandmanager import CommandManager
 from oslo_config import cfg
 
 from sriov_provider import config
-from sriov_provider.cmd import amphora, capacity, database, explain, firewall, sweep, worker
+from sriov_provider.cmd import (
+    amphora,
+    capacity,
+    check,
+    database,
+    explain,
+    firewall,
+    health,
+    sweep,
+    worker,
+)
 
 COMMANDS = {
     "amphora list": amphora.List,
     "amphora show": amphora.Show,
     "capacity": capacity.Capacity,
     "capacity failovers": capacity.Failovers,
+    "check": check.Check,
     "db upgrade": database.Upgrade,
     "db downgrade": database.Downgrade,
     "db current": database.Current,
     "explain": explain.Explain,
     "firewall show": firewall.Show,
+    "health": health.Health,
     "sweep": sweep.Sweep,
     "worker": worker.Worker,
 }

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from sriov_provider.db import models
+from sriov_provider.db import models, statistics
 from sriov_provider.records import ChildRecord, ObjectType
 
 
@@ -46,6 +46,7 @@ def forget(session: Session, ids: Collection[str]) -> None:
     """Delete these rows; for the worker, once an object is gone."""
     if ids:
         session.execute(sa.delete(models.Child).where(models.Child.id.in_(list(ids))))
+        statistics.forget(session, list(ids))
 
 
 def _record(row: models.Child) -> ChildRecord:

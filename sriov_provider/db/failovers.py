@@ -13,7 +13,7 @@ from sriov_provider.db import jobs, models
 from sriov_provider.health.policy import Decision, History, Serving, View
 from sriov_provider.records import Action, AmphoraState, Job, JobState
 
-_SERVE = (AmphoraState.READY.value,)
+_SERVE = (AmphoraState.READY.value, AmphoraState.STALE.value)
 _UNFINISHED = list(jobs.UNFINISHED)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
-from sriov_provider.db import jobs, models, reasons
+from sriov_provider.db import health, jobs, models, reasons
 from sriov_provider.db.engine import Sessions
 from sriov_provider.db.types import utcnow
 from sriov_provider.records import Job, JobState, ObjectType, ReasonRecord
@@ -64,6 +64,7 @@ def record_outcome(
         reasons.add(session, reason, now)
     if any(statuses.values()):
         put(session, job.load_balancer_id, statuses, job.id, now)
+    health.forget(session, job.load_balancer_id)
     return True
 
 

@@ -77,6 +77,20 @@ def _rest(session: Session, idle: Sequence[tuple[str, str]]) -> None:
     jobs.changed(session, query.values(active_connections=0, changed=True))
 
 
+def waiting(session: Session, now: datetime.datetime, lease_seconds: float) -> bool:
+    """Whether there is anything to claim."""
+    query = sa.select(models.ListenerStatistics.listener_id).where(_free(now, lease_seconds))
+    return session.scalars(query.limit(1)).first() is not None
+
+
+def _free(now: datetime.datetime, lease_seconds: float) -> sa.ColumnElement[bool]:
+    row, expired = models.ListenerStatistics, now - datetime.timedelta(seconds=lease_seconds)
+    return sa.or_(
+        sa.and_(row.changed.is_(sa.true()), row.sender.is_(None)),
+        sa.and_(row.sender.is_not(None), row.claimed_at < expired),
+    )
+
+
 def claim(
     session: Session, sender: str, now: datetime.datetime, lease_seconds: float, limit: int
 ) -> tuple[str, ...]:
@@ -86,12 +100,7 @@ def claim(
     :param lease_seconds: after which others may take what this sender never gave back
     :returns: ids of listeners
     """
-    row = models.ListenerStatistics
-    expired = now - datetime.timedelta(seconds=lease_seconds)
-    free = sa.or_(
-        sa.and_(row.changed.is_(sa.true()), row.sender.is_(None)),
-        sa.and_(row.sender.is_not(None), row.claimed_at < expired),
-    )
+    row, free = models.ListenerStatistics, _free(now, lease_seconds)
     ids = sorted(session.scalars(sa.select(row.listener_id).where(free).distinct().limit(limit)))
     if not ids:
         return ()

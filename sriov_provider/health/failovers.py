@@ -11,13 +11,14 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import IntegrityError
 
+from sriov_provider import upkeep
 from sriov_provider.db import failovers
 from sriov_provider.db.engine import Sessions
 from sriov_provider.db.types import utcnow
 from sriov_provider.health import policy
 from sriov_provider.health.counts import Counts
 from sriov_provider.health.policy import Decision, Rules, Verdict, View
-from sriov_provider.records import Action, Job, ObjectRef, ObjectType
+from sriov_provider.records import Action, AmphoraRecord, Job, ObjectRef, ObjectType
 
 LOG = logging.getLogger(__name__)
 
@@ -94,7 +95,11 @@ class Failovers:
 
 
 def job(decision: Decision) -> Job:
-    """The job that carries a decision out."""
-    kind, load_balancer_id = ObjectType.LOADBALANCER, decision.load_balancer_id
+    """The job that carries a decision out. That for a whole load balancer is the user's as well,
+    and Octavia hears of its end; replacing one amphora is our own matter."""
+    load_balancer_id = decision.load_balancer_id
+    if len(decision.amphora_ids) == 1:
+        return upkeep.failover(AmphoraRecord(decision.amphora_ids[0], load_balancer_id))
+    kind = ObjectType.LOADBALANCER
     ref = ObjectRef(kind, load_balancer_id, Action.FAILOVER)
     return Job(str(uuid.uuid4()), load_balancer_id, Action.FAILOVER, kind, load_balancer_id, (ref,))

@@ -68,6 +68,15 @@ class AgentClient:
         """
         self._connect().update_loadbalancer_status(statuses)
 
+    def update_statistics(self, statistics: dict[str, Any]) -> None:
+        """Hand listener statistics to Octavia.
+
+        :param statistics: totals, not what was added
+        :raises octavia_lib.api.drivers.exceptions.UpdateStatisticsError: when it is not taken
+        :raises ProviderError: CLOUD_ERROR (retriable) when the driver-agent is not running
+        """
+        self._connect().update_listener_statistics(statistics)
+
     def _get(self, object_type: ObjectType, object_id: str) -> Any:
         library = self._connect()
         try:

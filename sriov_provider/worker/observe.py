@@ -14,6 +14,7 @@ from sriov_provider.capacity.model import Inside, Outside
 from sriov_provider.cloud import Cloud
 from sriov_provider.db import firewall_checks, holdings
 from sriov_provider.db.engine import Sessions
+from sriov_provider.health.counts import Counts
 from sriov_provider.worker.run import PATIENCE
 
 if TYPE_CHECKING:
@@ -23,17 +24,18 @@ LOG = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def metrics(conf: Any) -> Iterator[Served | None]:
+def metrics(conf: Any, counts: Counts | None = None) -> Iterator[Served | None]:
     """Metrics over HTTP while the block runs.
 
     :param conf: from :func:`sriov_provider.config.parse`, for nobody else's use
+    :param counts: of the health manager of this process, if it is one
     """
     settings = config.settings(conf)
     if not settings.metrics_address:
         yield None
         return
     sessions = Sessions(settings.database_connection)
-    served = _serve(conf, settings, sessions)
+    served = _serve(conf, settings, sessions, counts if settings.health.bind else None)
     try:
         yield served
     finally:
@@ -42,11 +44,14 @@ def metrics(conf: Any) -> Iterator[Served | None]:
         sessions.dispose()
 
 
-def _serve(conf: Any, settings: config.Settings, sessions: Sessions) -> Served | None:
+def _serve(
+    conf: Any, settings: config.Settings, sessions: Sessions, counts: Counts | None
+) -> Served | None:
     """None when the address is taken, as by a second worker on this host: it works all the
     same."""
     # With its library: memory only for those who ask for it.
     from sriov_provider import metrics
+    from sriov_provider.health.metrics import HealthMetrics
     from sriov_provider.survey import Survey
     from sriov_provider.worker.firewall_metrics import FirewallMetrics
     from sriov_provider.worker.series import Detail
@@ -67,8 +72,9 @@ def _serve(conf: Any, settings: config.Settings, sessions: Sessions) -> Served |
         Detail(settings.metrics_firewall),
         settings.metrics_interval,
     )
+    more = [HealthMetrics(counts)] if counts else []
     try:
-        return metrics.serve(collector, settings.metrics_address, firewalls)
+        return metrics.serve(collector, settings.metrics_address, firewalls, *more)
     except (OSError, ValueError) as error:
         LOG.error("No metrics on %s: %s", settings.metrics_address, error)
         return None

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from sqlalchemy.orm import Session
 
 from sriov_provider import tree
-from sriov_provider.db import children, jobs, outbox, reasons
+from sriov_provider.db import children, health, jobs, outbox, reasons
 from sriov_provider.db import inventory as inventory_db
 from sriov_provider.errors import Reason
 from sriov_provider.records import (
@@ -58,6 +58,9 @@ def succeeded(
     children.forget(session, _gone(job, lb))
     rows = tuple(dataclasses.replace(m, failed=m.id in failed) for m in members)
     inventory_db.replace_members(session, job.load_balancer_id, rows)
+    if lb is not None:
+        served = [x.id for x in lb.listeners if x.enabled and x.id not in _gone(job, lb)]
+        health.expect(session, lb.id, lb.enabled, served)
 
 
 def failed(session: Session, job: Job, lb: tree.LoadBalancer | None, reason: Reason) -> None:

@@ -24,11 +24,14 @@ from sriov_provider.db import jobs
 from sriov_provider.db.engine import Sessions
 from sriov_provider.db.retention import Retention
 from sriov_provider.errors import Code, ProviderError
+from sriov_provider.health.counts import Counts
+from sriov_provider.health.manager import HealthManager
 from sriov_provider.network.neutron import NeutronNetwork
 from sriov_provider.records import Job
 from sriov_provider.rpc import server
 from sriov_provider.status.agent_client import AgentClient
 from sriov_provider.status.outbox import Outbox
+from sriov_provider.status.statistics import Statistics
 from sriov_provider.worker import footprint, observe
 from sriov_provider.worker.leases import Leases
 from sriov_provider.worker.run import Services
@@ -53,9 +56,12 @@ class Event(Protocol):
 class Worker:
     """Everything one worker process needs, built when it starts."""
 
-    def __init__(self, conf: Any, world: Services | None = None) -> None:
+    def __init__(
+        self, conf: Any, world: Services | None = None, counts: Counts | None = None
+    ) -> None:
         """:param conf: from :func:`sriov_provider.config.parse`
         :param world: in place of the services that ``conf`` describes
+        :param counts: of the health manager
         """
         self.settings = config.settings(conf)
         worker = self.settings.worker
@@ -85,13 +91,24 @@ class Worker:
             self._owner,
             worker.outbox_interval,
         )
+        self._statistics = Statistics(self._sessions, self._agent.update_statistics)
+        self._health = self._health_manager(counts or Counts())
+
+    def _health_manager(self, counts: Counts) -> HealthManager | None:
+        health = self.settings.health
+        if not (health.bind and health.in_worker):
+            return None
+        return HealthManager(self._sessions, health, counts, self._hint)
 
     def run(self, stop: Event) -> None:
         """Work until ``stop`` is set, then finish the jobs at hand.
 
         :raises RuntimeError: a thread of the worker has met a defect; the driver-agent (or the
             service manager) starts the worker anew
+        :raises ProviderError: CONFIGURATION when heartbeats cannot be heard
         """
+        if self._health:
+            self._health.open()
         listener = server.build(self.settings.config_files, self.settings.worker.owner, self.wake)
         listener.start()
         threads = list(self._threads())
@@ -114,6 +131,8 @@ class Worker:
             yield threading.Thread(
                 target=self._watch.keep, args=(self._stopping,), name="firewall", daemon=True
             )
+        if self._health:
+            yield from self._health.threads(self._stopping)
 
     def _poll(self, stop: Event, threads: list[threading.Thread]) -> None:
         while not stop.is_set():
@@ -128,6 +147,8 @@ class Worker:
         self._stopping.set()
         for thread in threads:
             thread.join(self.settings.worker.outbox_interval + 1)
+        if self._health:
+            self._health.close()
         self._tasks.shutdown(wait=True)
         self._sessions.dispose()
 
@@ -171,6 +192,7 @@ class Worker:
         while not self._stopping.wait(self.settings.worker.outbox_interval):
             try:
                 self._outbox.deliver_pending()
+                self._statistics.deliver_pending()
                 self._retention.purge_when_due()
             except ProviderError as error:
                 LOG.warning("Statuses wait: %s", error.reason)
@@ -211,7 +233,7 @@ def services(conf: Any, settings: config.Settings) -> Services:
         compute=NovaCompute(cloud),
         network=NeutronNetwork(cloud, networking.max_retries, networking.retry_interval),
         amphora=client.AgentClient(octavia_rest.Agents(), octavia_config.Templates()),
-        builder=octavia_config.OctaviaAmphoraBuilder(),
+        builder=octavia_config.OctaviaAmphoraBuilder(settings.health.controllers),
         settings=settings,
     )
 
@@ -220,8 +242,9 @@ def run(config_files: tuple[str, ...], stop: Event) -> None:
     """Run a worker with these configuration files until ``stop`` is set."""
     footprint.few_arenas()
     octavia_config.init(config_files)
-    with observe.metrics(config.parse(config_files)):
-        Worker(config.parse(config_files)).run(stop)
+    counts = Counts()
+    with observe.metrics(config.parse(config_files), counts):
+        Worker(config.parse(config_files), counts=counts).run(stop)
 
 
 def provider_agent(exit_event: Event) -> None:

@@ -19,7 +19,7 @@ from sriov_provider.health.counts import Counts
 from sriov_provider.health.failovers import Failovers
 from sriov_provider.health.judge import Known
 from sriov_provider.health.policy import Rules, Verdict
-from sriov_provider.records import Action, Job, JobState, ObjectType
+from sriov_provider.records import Action, AmphoraState, Job, JobState, ObjectType
 from tests.functional.db.amphorae import Queries, fill, rows
 
 RULES = Rules(timeout=60, backoff=60)
@@ -66,13 +66,29 @@ def test_a_silent_amphora_gets_one_job(
     (job,) = placed(sessions)
     assert (job.action, job.object_type, job.object_id) == (
         Action.FAILOVER,
-        ObjectType.LOADBALANCER,
-        "lb",
+        ObjectType.AMPHORA,
+        "amp",
     )
     assert woken == [job.id]
     assert "amphora amp not heard for 61 s" in caplog.text
     assert verdicts(failovers) == {"lb": Verdict.BUSY}
     assert len(placed(sessions)) == 1
+
+
+def test_two_silent_amphorae_are_a_failover_of_the_load_balancer(sessions: Sessions) -> None:
+    fill(sessions, amphorae=("a", "b"))
+    heard(sessions, "a", "lb", 61)
+    heard(sessions, "b", "lb", 62)
+    assert verdicts(manager(sessions)) == {"lb": Verdict.FAIL_OVER}
+    (job,) = placed(sessions)
+    assert (job.object_type, job.object_id) == (ObjectType.LOADBALANCER, "lb")
+
+
+def test_an_amphora_that_missed_a_change_serves_all_the_same(sessions: Sessions) -> None:
+    fill(sessions, amphorae=("a", "b"), state=AmphoraState.STALE)
+    heard(sessions, "a", "lb", 61)
+    heard(sessions, "b", "lb", 1)
+    assert manager(sessions).check()[0].amphora_ids == ("a",)
 
 
 def test_all_is_well(sessions: Sessions) -> None:

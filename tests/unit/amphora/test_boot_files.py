@@ -78,6 +78,15 @@ def test_agent_configuration_and_logging(settings: Config) -> None:
     assert "write_files" not in yaml.safe_load(user_data)
 
 
+def test_heartbeats_may_go_elsewhere_than_those_of_the_stock_provider(settings: Config) -> None:
+    ours = ["192.0.2.3:5556", "[2001:db8::3]:5556"]
+    files, _, _ = OctaviaAmphoraBuilder(ours).boot_files(AMPHORA, "SINGLE")
+    agent = configparser.ConfigParser()
+    agent.read_string(files[octavia_config.AGENT_CONF])
+    assert agent["health_manager"]["controller_ip_port_list"] == ", ".join(ours)
+    assert agent["health_manager"]["heartbeat_key"] == "hbk"
+
+
 def test_amphorae_are_not_booted_from_other_disks_than_the_operator_says(settings: Config) -> None:
     settings.config(group="controller_worker", volume_driver="volume_cinder_driver")
     with pytest.raises(ProviderError) as caught:

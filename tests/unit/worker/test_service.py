@@ -41,6 +41,10 @@ class Agent:
     def __init__(self, world: World) -> None:
         self.get_tree = world.agent.get_loadbalancer
         self.update_status = world.agent.update_loadbalancer_status
+        self.statistics: list[Any] = []
+
+    def update_statistics(self, statistics: dict[str, Any]) -> None:
+        self.statistics += statistics["listeners"]
 
     def exists(self, *_: object) -> bool:
         return True
@@ -215,7 +219,7 @@ def test_octavia_reads_its_settings_before_the_worker_is_built(
     order: list[str] = []
 
     class Built:
-        def __init__(self, conf: object) -> None:
+        def __init__(self, conf: object, counts: object) -> None:
             order.append("worker")
 
         def run(self, stop: object) -> None:
