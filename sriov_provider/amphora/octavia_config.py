@@ -64,13 +64,13 @@ def _initialised() -> bool:
 class OctaviaAmphoraBuilder:
     """Implements :class:`sriov_provider.amphora.base.AmphoraBuilder`."""
 
-    def boot_files(
     def __init__(self, controllers: Sequence[str] = ()) -> None:
         """:param controllers: ``ADDRESS:PORT`` of who hears heartbeats; by default whom
         ``[health_manager]`` names
         """
         self._controllers = tuple(controllers)
 
+    def boot_files(
         self, amphora_id: str, topology: str
     ) -> tuple[Mapping[str, str], str | None, Any]:
         """See the contract. With ``[controller_worker] user_data_config_drive`` the files travel
@@ -95,7 +95,6 @@ class OctaviaAmphoraBuilder:
         )
         return {} if in_user_data else files, user_data or None, _expiry(certificate)
 
-
     def _agent_conf(self, amphora_id: str, topology: str) -> str:
         text: str = agent_jinja_cfg.AgentJinjaTemplater().build_agent_config(amphora_id, topology)
         if not self._controllers:
@@ -103,6 +102,7 @@ class OctaviaAmphoraBuilder:
         # The template knows but the one list; the stock provider's amphorae keep it.
         line = f"controller_ip_port_list = {', '.join(self._controllers)}"
         return re.sub(r"(?m)^controller_ip_port_list = .*$", lambda _match: line, text)
+
 
 def _check_volume_driver() -> None:
     """Booting amphorae from other disks than the operator says would be no small surprise."""
