@@ -24,5 +24,6 @@ def refresh(amphora: AmphoraRecord) -> Job:
 
 def _job(amphora: AmphoraRecord, action: Action) -> Job:
     kind, lb_id = ObjectType.AMPHORA, amphora.load_balancer_id
+    # Nothing of it is to become visible in Octavia's tree first, as it is for a user's update.
     ref = ObjectRef(kind, amphora.id, Action.FAILOVER, lb_id)
     return Job(str(uuid.uuid4()), lb_id, action, kind, amphora.id, (ref,))

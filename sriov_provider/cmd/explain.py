@@ -133,6 +133,7 @@ def columns(load_balancer_id: str, state: State) -> dict[str, Any]:
         "jobs": Jobs([_row(job) for job in state.jobs]),
         "reasons": _rows(state.reasons),
         "undelivered_statuses": state.undelivered,
+        "warnings": Lines(list(words.warnings(state.inventory.amphorae))),
     }
 
 
@@ -169,8 +170,8 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def fold(line: str) -> str:
+def fold(line: str, width: int = _WIDTH) -> str:
     """Without a terminal that tells its width, cliff makes a table as wide as its widest row."""
     return textwrap.fill(
-        line, _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
     )

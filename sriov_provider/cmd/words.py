@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from sriov_provider.records import PortRecord
+from sriov_provider.records import AmphoraRecord, AmphoraState, PortRecord
 from sriov_provider.vnic import Filter
 from sriov_provider.worker import plan
 
@@ -17,6 +18,17 @@ def filtered_by(port: PortRecord, flavor: Mapping[str, Any]) -> str:
     names = (Filter.NEUTRON, Filter.AMPHORA)
     who = {port.filter, plan.effective_filter(port, flavor)}
     return " and ".join(name.value for name in names if name in who) or _NOBODY_YET
+
+
+def warnings(amphorae: Iterable[AmphoraRecord]) -> Iterator[str]:
+    """What an operator should know of a pair."""
+    staying = [a for a in amphorae if a.state is not AmphoraState.RELEASING]
+    for one, other in itertools.combinations(staying, 2):
+        if one.host and one.host == other.host:
+            yield f"amphorae {one.id} and {other.id} are both on host {one.host}"
+    for one in staying:
+        if one.state is AmphoraState.STALE:
+            yield f"amphora {one.id} did not answer and has missed changes"
 
 
 def line(row: Mapping[str, Any]) -> str:

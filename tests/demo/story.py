@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from tests.demo import amphorae, chapters, leftovers
+from tests.demo import amphorae, chapters, leftovers, pairs
 from tests.demo.client import Client
 from tests.demo.report import Report, expect
 from tests.demo.settings import Settings
@@ -40,6 +40,8 @@ class Story:
                 chapters.moved(self)
                 chapters.mixed(self)
                 deleted.result()
+        if self.settings.topology == "ACTIVE_STANDBY":
+            pairs.takeover(self)
         epilogue = chapters.portrait(self)
         self.delete(before)
         print(epilogue, flush=True)

@@ -8,6 +8,8 @@ from sriov_provider.cmd import explain, words
 from sriov_provider.cmd.explain import State
 from sriov_provider.records import (
     Action,
+    AmphoraRecord,
+    AmphoraState,
     Inventory,
     Job,
     LoadBalancerRecord,
@@ -85,3 +87,17 @@ def test_machines_get_the_values() -> None:
     assert port["filtered_by"] == "amphora"
     [told] = shown["jobs"].machine_readable()
     assert (told["placement"], told["hosts_tried"]) == (1, ["compute1"])
+
+
+def test_a_shared_host_and_missed_changes_are_told() -> None:
+    one = AmphoraRecord("a", "lb", AmphoraState.READY, "MASTER", host="h1")
+    other = AmphoraRecord("b", "lb", AmphoraState.STALE, "BACKUP", host="h1")
+    assert list(words.warnings([one, other])) == [
+        "amphorae a and b are both on host h1",
+        "amphora b did not answer and has missed changes",
+    ]
+    going = dataclasses.replace(other, state=AmphoraState.RELEASING)
+    elsewhere = dataclasses.replace(other, state=AmphoraState.READY, host="h2")
+    nowhere = dataclasses.replace(one, host=None)
+    for fine in ([one, going], [one, elsewhere], [nowhere, nowhere]):
+        assert list(words.warnings(fine)) == []
