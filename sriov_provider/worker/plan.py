@@ -7,6 +7,7 @@ Tasks do what the plan says and decide nothing.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -73,37 +74,47 @@ def _make(
     """
     cast = roles.cast(job, inventory, topology, facts, all_new=all_new)
     kept = cast.kept
-    policy = _anti_affinity(wanted, topology, facts)
-    stale = any(a.state is AmphoraState.STALE for a in kept)
     failed, networks = plan_members.sort_members(job, wanted, kept, inventory, facts)
     serve = desired.without_members(wanted, set(failed))
     surplus = plan_amphora.surplus_ports(kept, serve, networks, inventory)
-    return Plan(
+    made = Plan(
         job=job,
         load_balancer_id=wanted.id,
         owner=owner_tag(wanted.id),
         serve=serve,
         topology=topology,
         group_name=group_name(wanted.id),
-        server_group_policy=policy,
         amphorae=tuple(
             plan_amphora.amphora(a, serve, networks, inventory, facts, topology, job.placement)
             for a in kept
         ),
         release_amphorae=cast.released,
-        release_when=_release_when(wanted, cast, policy, facts),
-        left_out=cast.left_out,
-        vrrp=topology != roles.SINGLE and (stale or not all(a.serves for a in kept)),
-        again=cast.again,
         release_ports=surplus,
         leftovers=_leftovers(job, surplus),
         members=plan_members.member_rows(wanted, failed, networks, facts),
         failed=failed,
-        configure=stale or _needs_configure(job, serve),
+        configure=_needs_configure(job, serve),
         retry_members=_may_retry_members(job, facts) and not all_new,
         adopt=job.attempt > 1 or job.placement > 0 or _half_done(kept, inventory),
         vip_qos=(_asks(job, "vip_qos_policy_id"), wanted.vip_qos_policy_id),
         vip_groups=_asks(job, "vip_sg_ids"),
+    )
+    return _with_others(made, wanted, cast, facts)
+
+
+def _with_others(made: Plan, wanted: tree.LoadBalancer, cast: roles.Cast, facts: Facts) -> Plan:
+    """What an amphora has to do with those beside and those before it."""
+    policy = _anti_affinity(wanted, made.topology, facts)
+    stale = any(a.state is AmphoraState.STALE for a in cast.kept)
+    changed = stale or not all(a.serves for a in cast.kept)
+    return dataclasses.replace(
+        made,
+        server_group_policy=policy,
+        release_when=_release_when(wanted, cast, policy, facts),
+        left_out=cast.left_out,
+        vrrp=made.topology != roles.SINGLE and changed,
+        again=cast.again,
+        configure=made.configure or stale,
     )
 
 
