@@ -19,6 +19,7 @@ from sriov_provider import config
 from sriov_provider.cmd import (
     amphora,
     capacity,
+    check,
     database,
     explain,
     firewall,
@@ -32,6 +33,7 @@ COMMANDS = {
     "amphora show": amphora.Show,
     "capacity": capacity.Capacity,
     "capacity failovers": capacity.Failovers,
+    "check": check.Check,
     "db upgrade": database.Upgrade,
     "db downgrade": database.Downgrade,
     "db current": database.Current,

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from octavia.certificates.generator.local import LocalCertGenerator
+from octavia.common import config as _registers_options  # noqa: F401
 
 YEAR = 365 * 24 * 3600
 
