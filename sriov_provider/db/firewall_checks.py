@@ -20,12 +20,15 @@ from sriov_provider.db import jobs, models
 from sriov_provider.db.engine import Sessions
 from sriov_provider.records import AmphoraState, Job, PortState
 
+_SERVING = (AmphoraState.READY.value, AmphoraState.STALE.value)
+
 
 @dataclasses.dataclass(frozen=True)
 class Watched:
     """A serving amphora, and how the looks at its firewall went.
 
     :ivar digest: of the document on record; None when nobody knows which one is in force
+    :ivar stale: it was away while something changed
     :ivar due_at: of the next look; None before the first one
     :ivar checked_at: when its agent answered last
     :ivar failures: looks without an answer and repairs that failed, since one went well
@@ -37,6 +40,7 @@ class Watched:
     load_balancer_id: str
     address: str
     digest: str | None = None
+    stale: bool = False
     due_at: datetime.datetime | None = None
     checked_at: datetime.datetime | None = None
     failures: int = 0
@@ -121,14 +125,14 @@ def settle(session: Session, looks: Iterable[Look], now: datetime.datetime) -> N
 
 
 def suspect(session: Session, watched: Watched, job: Job) -> bool:
-    """Write a repair job, unless it is not wanted any more: a job is there that may have changed
-    the rules or will, the amphora is gone or has got other rules since.
+    """Write a job that repairs, unless it is not wanted any more: a job is there that may have
+    changed the rules or will, the amphora is gone or has got other rules since.
 
     :returns: True when it was written
     """
     amphora = models.Amphora
     query = sa.select(amphora.firewall_digest).where(
-        amphora.id == watched.amphora_id, amphora.state == AmphoraState.READY.value
+        amphora.id == watched.amphora_id, amphora.state.in_(_SERVING)
     )
     found = session.execute(query).first()
     if found is None or found[0] != watched.digest:
@@ -188,7 +192,7 @@ def macs(session: Session, amphora_ids: Collection[str]) -> dict[str, tuple[str,
 def _watched() -> sa.Select[Any]:
     """Without the rule document, which may be big."""
     amphora, check = models.Amphora, models.FirewallCheck
-    names = [f.name for f in dataclasses.fields(Watched)][4:]
+    names = [f.name for f in dataclasses.fields(Watched)][5:]
     columns = [getattr(check, name) for name in names]
     return (
         sa.select(
@@ -196,11 +200,12 @@ def _watched() -> sa.Select[Any]:
             amphora.load_balancer_id,
             amphora.management_ip,
             amphora.firewall_digest,
+            amphora.state == AmphoraState.STALE.value,
             *columns,
         )
         .join(check, check.amphora_id == amphora.id, isouter=True)
         .where(
-            amphora.state == AmphoraState.READY.value,
+            amphora.state.in_(_SERVING),
             amphora.management_ip.is_not(None),
             amphora.firewall_document.is_not(sa.null()),
         )
@@ -211,6 +216,7 @@ def _record(row: sa.Row[Any]) -> Watched:
     given = zip(dataclasses.fields(Watched), row, strict=True)
     values = {field.name: value for field, value in given if value is not None}
     values["missing"] = tuple(values.get("missing", ()))
+    values["stale"] = bool(values["stale"])
     return Watched(**values)
 
 

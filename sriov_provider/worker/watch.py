@@ -1,5 +1,6 @@
 """Looks at the firewall of every serving amphora once in an interval, together with all other
-workers, and has those repaired that are not what was applied."""
+workers, and has those repaired that are not what was applied, and those brought up to date that
+were away while something changed."""
 
 from __future__ import annotations
 
@@ -13,13 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy.orm import Session
 
+from sriov_provider import upkeep
 from sriov_provider.amphora.base import AmphoraClient, Endpoint, FirewallState
 from sriov_provider.db import firewall_checks
 from sriov_provider.db.engine import Sessions
 from sriov_provider.db.firewall_checks import Look, Watched
 from sriov_provider.db.types import utcnow
 from sriov_provider.errors import ProviderError
-from sriov_provider.records import Action, Job, ObjectType
+from sriov_provider.records import Action, AmphoraRecord, Job, ObjectType
 from sriov_provider.worker import drift
 from sriov_provider.worker.run import PATIENCE
 from sriov_provider.worker.tasks.firewall import untold
@@ -86,8 +88,8 @@ class Watch:
         :returns: True when it is going to be repaired
         """
         looks = [look] if look else []
-        differs = drift.differs(watched.digest, state)
-        job = _job(watched.load_balancer_id)
+        differs = watched.stale or drift.differs(watched.digest, state)
+        job = _job(watched)
 
         def write(session: Session) -> bool:
             firewall_checks.settle(session, looks, utcnow())
@@ -121,11 +123,12 @@ class Watch:
             return self._silent(watched, error, now)
         missing = drift.missing(macs, state)
         _tell(watched, missing)
-        if not drift.differs(watched.digest, state):
+        if not watched.stale and not drift.differs(watched.digest, state):
             return Look(watched, self._next(now, 0), True, 0, missing)
         # One that cannot be repaired is not tried again sooner because its agent answers.
-        again = self._next(now, watched.failures)
-        self.told(watched, state, Look(watched, again, True, watched.failures, missing))
+        failures = watched.failures + int(watched.stale)
+        again = self._next(now, failures)
+        self.told(watched, state, Look(watched, again, True, failures, missing))
         return None
 
     def _state(self, endpoint: Endpoint) -> FirewallState:
@@ -155,6 +158,8 @@ def _tell(watched: Watched, missing: tuple[str, ...]) -> None:
         )  # fmt: skip
 
 
-def _job(load_balancer_id: str) -> Job:
-    kind = ObjectType.LOADBALANCER
-    return Job(str(uuid.uuid4()), load_balancer_id, Action.REPAIR, kind, load_balancer_id)
+def _job(watched: Watched) -> Job:
+    lb_id, kind = watched.load_balancer_id, ObjectType.LOADBALANCER
+    if watched.stale:
+        return upkeep.refresh(AmphoraRecord(watched.amphora_id, lb_id))
+    return Job(str(uuid.uuid4()), lb_id, Action.REPAIR, kind, lb_id)

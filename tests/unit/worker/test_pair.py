@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from sriov_provider import upkeep
+from sriov_provider.db import firewall_checks
 from sriov_provider.records import AmphoraState
 from tests.fakes import errors
 from tests.unit.worker.harness import World
 from tests.unit.worker.operations import small
 from tests.unit.worker.pairs import die, members, pair, place, whole
 from tests.unit.worker.scenes import clean, working
+from tests.unit.worker.test_watch import Watcher
 
 
 def built(world: World, **more: Any) -> str:
@@ -204,6 +206,32 @@ def test_change_goes_on_without_the_one_that_is_dead(world: World, role: str) ->
     place(world, upkeep.refresh(members(world, lb)[role]))
     world.run_all()
     assert whole(world, lb)["status"] == "ACTIVE"
+
+
+def test_the_one_that_is_back_is_brought_up_to_date(world: World) -> None:
+    """By the looks at its firewall, at longer and longer intervals where that does not help."""
+    lb = built(world)
+    expected, watcher = whole(world, lb), Watcher(world)
+    die(world, members(world, lb)["BACKUP"])
+    pool = world.add_pool(lb)
+    world.run_all()
+    watcher.look()
+    assert world.run_all() == []
+    world.amphora.is_up = lambda amphora_id: True
+    world.amphora.fail("configure_vrrp", errors.firewall_refused())
+    watcher.look(60)
+    (job,) = world.run_all()
+    assert job.id in watcher.woken
+    assert members(world, lb)["BACKUP"].state is AmphoraState.STALE
+    assert world.agent.provisioning(lb) == "ACTIVE"
+    watcher.look(60)
+    world.run_all()
+    assert whole(world, lb) == expected
+    assert world.agent.provisioning(pool) == "ACTIVE"
+    seen = world.sessions.read(lambda s: firewall_checks.watched(s, lb))
+    assert [(w.stale, w.failures) for w in seen if w.failures] == [(False, 3)]
+    watcher.look(300)
+    assert world.run_all() == []
 
 
 def test_one_that_dies_in_the_middle_does_not_fail_the_job(world: World) -> None:
