@@ -95,7 +95,9 @@ def _answered(
     job: Job, root: Key, nodes: Mapping[Key, _Node], errors: Collection[Key]
 ) -> Iterator[Key]:
     if job.object_type is ObjectType.AMPHORA:
-        return  # Octavia's API knows nothing of it and holds nothing in PENDING_UPDATE
+        # Octavia's API knows nothing of it and holds nothing in PENDING_UPDATE.
+        yield from (key for key in errors if key in nodes)
+        return
     yield root
     if job.object_type is ObjectType.LOADBALANCER:
         # A failed update, failover or delete leaves the children as they were: not pending.

@@ -217,6 +217,22 @@ def test_job_without_objects_is_about_its_own() -> None:
     assert _told(job)["m1"] == DELETED
 
 
+@pytest.mark.parametrize("action", [U, F])
+def test_an_amphora_is_no_matter_of_octavia_but_members_it_lost_are(action: Action) -> None:
+    ref = ObjectRef(ObjectType.AMPHORA, "amp", F, "lb")
+    job = Job("job", "lb", action, ObjectType.AMPHORA, "amp", (ref,))
+    reason = Reason(Code.NO_VF, "u", "o")
+    assert statuses(job, TREE, {}) == {}
+    assert statuses(job, TREE, {(ObjectType.AMPHORA, "amp"): reason}) == {}
+    told = statuses(job, TREE, {(ObjectType.MEMBER, "m1"): reason})
+    assert told == {
+        "members": [{"id": "m1", "provisioning_status": ERROR, "operating_status": ERROR}]
+    }
+    root = (ObjectType.LOADBALANCER, "lb")
+    told = statuses(job, TREE, {}, recovered={root})
+    assert [entry["provisioning_status"] for entry in told["loadbalancers"]] == [ACTIVE]
+
+
 def test_operating_statuses() -> None:
     tree = dataclasses.replace(TREE, enabled=False)
     told = _told(_job(C, "lb"), "l2", tree=tree, column="operating_status")

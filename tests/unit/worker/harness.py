@@ -324,6 +324,10 @@ class World:
         self._outbox.deliver_pending()
         return done
 
+    def deliver(self) -> None:
+        """Tell Octavia what it has not heard yet."""
+        self._outbox.deliver_pending()
+
     def claim(self) -> Job | None:
         return jobs.claim(self.sessions, "worker", 60, now=utcnow() + self.skew)
 

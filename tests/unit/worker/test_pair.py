@@ -171,6 +171,41 @@ def test_failed_failover_of_one_leaves_octavia_alone_and_can_be_placed_again(wor
     assert world.reasons(lb) == ()
 
 
+def test_failover_of_one_heals_what_was_in_error(world: World) -> None:
+    """But not before a user's own request, which Octavia has locked the load balancer for."""
+    lb = built(world)
+    expected = whole(world, lb)
+    world.cloud.fail("create_server", errors.quota(), times=2)
+    world.failover(lb)
+    world.run_all()
+    assert world.agent.provisioning(lb) == "ERROR"
+    world.failover(lb)
+    world.run_all()
+    assert world.agent.provisioning(lb) == "ERROR"
+    place(world, upkeep.failover(members(world, lb)["BACKUP"]))
+    world.failover(lb)
+    first = world.claim()
+    assert first is not None
+    world.run(first)
+    world.deliver()
+    assert world.agent.provisioning(lb) == "PENDING_UPDATE"
+    world.run_all()
+    assert whole(world, lb) == expected
+
+
+def test_failover_of_one_alone_heals_too(world: World) -> None:
+    lb = built(world)
+    expected = whole(world, lb)
+    world.cloud.fail("create_server", errors.quota())
+    world.failover(lb)
+    world.run_all()
+    assert world.agent.provisioning(lb) == "ERROR"
+    place(world, upkeep.failover(members(world, lb)["BACKUP"]))
+    world.run_all()
+    assert whole(world, lb) == expected
+    assert world.reasons(lb) == ()
+
+
 def test_failover_that_lost_one_is_ended_by_the_next(world: World) -> None:
     """The old one was given up first and no new one could be built: the other serves on."""
     lb = built(world, failover_strategy="release_first")
