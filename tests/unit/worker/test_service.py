@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from octavia.amphorae.backends.health_daemon import status_message
 
 from sriov_provider import config
 from sriov_provider.amphora import octavia_config
 from sriov_provider.rpc import server
 from sriov_provider.worker import service
 from sriov_provider.worker.run import Services
+from tests.unit.health import beats
 from tests.unit.worker.harness import SETTINGS, World
 
 # Seconds between two looks at a firewall.
@@ -61,6 +64,7 @@ def worker(
         f"database_connection = sqlite:///{tmp_path / 'provider.sqlite'}\n"
         "poll_interval = 0.1\noutbox_interval = 0.1\nworker_threads = 2\n"
         f"firewall_check_interval = {LOOKS}\n"
+        "heartbeat_bind = 127.0.0.1:0\n[health_manager]\nheartbeat_key = key\n"
     )
     fakes = Services(world.cloud, world.cloud, world.amphora, world.amphora, SETTINGS)
     monkeypatch.setattr(service, "services", lambda *_: fakes)
@@ -137,6 +141,46 @@ def test_a_firewall_that_drifted_is_repaired_without_being_asked(
             until(lambda: inside.meddled is None)
     assert running.error is None
     assert len(world.agent.updates) == heard
+
+
+def _beat(worker: service.Worker, amphora_id: str, sequence: int, **said: Any) -> None:
+    assert worker._health is not None
+    datagram = status_message.wrap_envelope(beats.said(amphora_id, sequence, **said), "key")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.sendto(datagram, worker._health.receiver.names[0])
+
+
+def test_heartbeats_are_heard_and_octavia_is_told(world: World, worker: service.Worker) -> None:
+    with Running(worker) as running:
+        lb = world.create_load_balancer()
+        until(lambda: world.agent.provisioning(lb) == "ACTIVE")
+        listener = world.add_listener(lb)
+        until(lambda: world.agent.provisioning(listener) == "ACTIVE")
+        amphora = world.only_amphora(lb)
+        full = {"status": "FULL", "stats": beats.stats(rx=5)}
+        _beat(worker, amphora.id, 1, listeners={listener: full}, pools={})
+        until(lambda: world.agent.operating(lb) == "DEGRADED")
+        assert world.agent.operating(listener) == "DEGRADED"
+        until(lambda: worker._agent.statistics)  # type: ignore[attr-defined]
+        # The job has said which listeners there shall be.
+        _beat(worker, amphora.id, 2, listeners={}, pools={})
+        until(lambda: world.agent.operating(listener) == "ERROR")
+        # What the next job tells is told anew when it is not so.
+        world.update(listener, name="new")
+        until(lambda: world.agent.operating(listener) == "ONLINE")
+        until(lambda: world.agent.provisioning(listener) == "ACTIVE")
+        _beat(worker, amphora.id, 3, listeners={}, pools={})
+        until(lambda: world.agent.operating(listener) == "ERROR")
+    assert running.error is None
+    (told,) = worker._agent.statistics  # type: ignore[attr-defined]
+    assert (told["id"], told["bytes_in"]) == (listener, 5)
+
+
+@pytest.mark.parametrize("wish", [{"bind": ()}, {"in_worker": False}], ids=str)
+def test_nobody_listens_if_so_wished(worker: service.Worker, wish: dict[str, Any]) -> None:
+    health = dataclasses.replace(worker.settings.health, **wish)
+    worker.settings = dataclasses.replace(worker.settings, health=health)
+    assert worker._health_manager(service.Counts()) is None
 
 
 def test_nobody_looks_if_so_wished(
