@@ -175,6 +175,10 @@ DRIVER_AGENT_OPTS = (
     cfg.StrOpt("stats_socket_path", default=_RUN + "stats.sock"),
     cfg.StrOpt("get_socket_path", default=_RUN + "get.sock"),
 )
+HOUSE_KEEPING_OPTS = (
+    cfg.IntOpt("cert_interval", default=3600),
+    cfg.IntOpt("cert_expiry_buffer", default=1209600),
+)
 NETWORKING_OPTS = (
     cfg.IntOpt("port_detach_timeout", default=300),
     cfg.IntOpt("max_retries", default=15),
@@ -224,6 +228,18 @@ class Amphora:
 
 
 @dataclasses.dataclass(frozen=True)
+class Certificates:
+    """Of the amphorae's agents; from ``[house_keeping]``.
+
+    :ivar interval: seconds between looks, and before a renewal that failed is tried again
+    :ivar expiry_buffer: seconds before its end that a certificate is renewed
+    """
+
+    interval: float = 3600.0
+    expiry_buffer: float = 1209600.0
+
+
+@dataclasses.dataclass(frozen=True)
 class Preflight:
     """:ivar timeout: seconds per request; 0 for no questions to the cloud"""
 
@@ -263,6 +279,7 @@ class Settings:
     metrics_firewall: str = "listener"
     firewall_check_interval: float = 10.0
     sweep_grace: float = 3600.0
+    certificates: Certificates = Certificates()
     health: Health = dataclasses.field(default_factory=Health)
     config_files: tuple[str, ...] = ()
 
@@ -281,6 +298,7 @@ def parse(config_files: Sequence[str]) -> Any:
     conf.register_opts(NOVA_OPTS, "nova")
     conf.register_opts(DRIVER_AGENT_OPTS, "driver_agent")
     conf.register_opts(NETWORKING_OPTS, "networking")
+    conf.register_opts(HOUSE_KEEPING_OPTS, "house_keeping")
     conf.register_opts(config_health.STOCK_OPTS, "health_manager")
     conf(
         args=[], project="octavia", default_config_files=list(config_files), default_config_dirs=[]
@@ -325,6 +343,9 @@ def settings(conf: Any) -> Settings:
         metrics_firewall=ours.metrics_firewall,
         firewall_check_interval=_check_interval(conf),
         sweep_grace=float(ours.sweep_grace),
+        certificates=Certificates(
+            float(conf.house_keeping.cert_interval), float(conf.house_keeping.cert_expiry_buffer)
+        ),
         health=config_health.health(conf, GROUP),
         config_files=tuple(str(f) for f in conf.default_config_files or ()),
     )

@@ -19,6 +19,7 @@ class Action(str, enum.Enum):
     FAILOVER = "failover"
     # Ours alone: no user asked for it and Octavia hears nothing of it.
     REPAIR = "repair"
+    RENEW = "renew"
 
 
 class ObjectType(str, enum.Enum):

@@ -118,6 +118,10 @@ class AmphoraClient(Protocol):
             those of all other calls
         """
 
+    def upload_certificate(self, endpoint: Endpoint, pem: bytes) -> None:
+        """Give the agent another certificate with its key; connections made from then on are
+        served with it."""
+
     def configure(
         self,
         endpoint: Endpoint,
@@ -155,3 +159,6 @@ class AmphoraBuilder(Protocol):
         """Config drive files (absolute path -> content: agent configuration, server certificate
         with key, client CA, rsyslog), user data or None, and the certificate's expiry
         (:class:`datetime.datetime`, UTC). Nothing is kept."""
+
+    def server_certificate(self, amphora_id: str) -> tuple[bytes, Any]:
+        """Another certificate with its key, and its expiry as above. Nothing is kept."""

@@ -129,6 +129,10 @@ class AgentClient:
     def apply_firewall(self, endpoint: Endpoint, document: Mapping[str, Any]) -> FirewallState:
         return security_group.apply(self._requests, endpoint, document)
 
+    def upload_certificate(self, endpoint: Endpoint, pem: bytes) -> None:
+        answer = self._requests.request(endpoint, "PUT", "certificate", data=pem)
+        replies.check(answer, endpoint, "take another certificate")
+
     def firewall(
         self,
         endpoint: Endpoint,

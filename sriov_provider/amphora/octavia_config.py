@@ -103,6 +103,14 @@ class OctaviaAmphoraBuilder:
         line = f"controller_ip_port_list = {', '.join(self._controllers)}"
         return re.sub(r"(?m)^controller_ip_port_list = .*$", lambda _match: line, text)
 
+    def server_certificate(self, amphora_id: str) -> tuple[bytes, Any]:
+        """See the contract.
+
+        :raises ProviderError: CERTIFICATE
+        """
+        certificate, key = _server_certificate(amphora_id)
+        return certificate + key, _expiry(certificate)
+
 
 def _check_volume_driver() -> None:
     """Booting amphorae from other disks than the operator says would be no small surprise."""

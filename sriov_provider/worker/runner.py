@@ -25,6 +25,7 @@ from sriov_provider.records import (
 from sriov_provider.worker import desired, engine, facts, flow, outcome, plan
 from sriov_provider.worker.book import Book
 from sriov_provider.worker.plan_model import Plan
+from sriov_provider.worker.renewals import Renewals
 from sriov_provider.worker.repair import Repairs
 from sriov_provider.worker.run import Run, Services, may_pass
 from sriov_provider.worker.trees import TreeReader
@@ -54,6 +55,7 @@ class Runner:
         self._executor = executor
         self._check_lease = check_lease
         self._repairs = Repairs(sessions, services, executor, check_lease)
+        self._renewals = Renewals(sessions, services, check_lease)
 
     def run(self, job: Job) -> None:
         """Run a claimed job to its outcome; every failure ends as a reason on record.
@@ -65,8 +67,8 @@ class Runner:
             job.id, job.attempt, job.action.value, job.object_type.value, job.object_id,
             job.load_balancer_id,
         )  # fmt: skip
-        if job.action is Action.REPAIR:
-            self._repairs.run(job)
+        if job.action in (Action.REPAIR, Action.RENEW):
+            (self._repairs if job.action is Action.REPAIR else self._renewals).run(job)
             return
         lb: tree.LoadBalancer | None = None
         try:

@@ -34,6 +34,7 @@ from sriov_provider.status.outbox import Outbox
 from sriov_provider.status.statistics import Statistics
 from sriov_provider.worker import footprint, observe
 from sriov_provider.worker.leases import Leases
+from sriov_provider.worker.renewals import Calendar
 from sriov_provider.worker.run import Services
 from sriov_provider.worker.runner import Runner
 from sriov_provider.worker.trees import TreeReader
@@ -92,6 +93,7 @@ class Worker:
             worker.outbox_interval,
         )
         self._statistics = Statistics(self._sessions, self._agent.update_statistics)
+        self._calendar = Calendar(self._sessions, self.settings.certificates, self._hint)
         self._health = self._health_manager(counts or Counts())
 
     def _health_manager(self, counts: Counts) -> HealthManager | None:
@@ -131,6 +133,9 @@ class Worker:
             yield threading.Thread(
                 target=self._watch.keep, args=(self._stopping,), name="firewall", daemon=True
             )
+        yield threading.Thread(
+            target=self._calendar.keep, args=(self._stopping,), name="certificates", daemon=True
+        )
         if self._health:
             yield from self._health.threads(self._stopping)
 

@@ -54,6 +54,7 @@ class AmphoraRow:
     :ivar documents: every rule document that was applied, oldest first
     :ivar configurations: every configuration, oldest first
     :ivar vrrp: the amphorae it was told to share the VIP with, itself included, oldest first
+    :ivar certificates: of the agent, after the one it was built with
     :ivar order: verbs that changed something, in order
     :ivar meddled: digest that somebody else's change of the rules gives, until the next document
     :ivar gone: MAC addresses whose interface is not there any more
@@ -67,6 +68,7 @@ class AmphoraRow:
     documents: list[Mapping[str, Any]] = dataclasses.field(default_factory=list)
     configurations: list[Configuration] = dataclasses.field(default_factory=list)
     vrrp: list[tuple[AmphoraView, ...]] = dataclasses.field(default_factory=list)
+    certificates: list[bytes] = dataclasses.field(default_factory=list)
     order: list[str] = dataclasses.field(default_factory=list)
     meddled: str | None = None
     gone: set[str] = dataclasses.field(default_factory=set)
@@ -127,6 +129,15 @@ class FakeAmphora(Faults):
         self.built.append(amphora_id)
         files = {"/etc/octavia/amphora-agent.conf": f"[amphora_agent]\namphora_id={amphora_id}\n"}
         return files, None, datetime.datetime.now(datetime.timezone.utc) + LIFETIME
+
+    @verb
+    def server_certificate(self, amphora_id: str) -> tuple[bytes, Any]:
+        pem = f"certificate {len(self.rows[amphora_id].certificates) + 2} of {amphora_id}"
+        return pem.encode(), datetime.datetime.now(datetime.timezone.utc) + LIFETIME
+
+    @verb
+    def upload_certificate(self, endpoint: Endpoint, pem: bytes) -> None:
+        self._changed(endpoint, "upload_certificate").certificates.append(pem)
 
     @verb
     def wait_ready(self, endpoint: Endpoint, timeout: float) -> AgentInfo:

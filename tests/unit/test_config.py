@@ -16,6 +16,7 @@ SHARED = {
     "nova": config.NOVA_OPTS,
     "driver_agent": config.DRIVER_AGENT_OPTS,
     "networking": config.NETWORKING_OPTS,
+    "house_keeping": config.HOUSE_KEEPING_OPTS,
     "health_manager": config_health.STOCK_OPTS,
 }
 

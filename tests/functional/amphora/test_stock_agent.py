@@ -120,3 +120,11 @@ def test_configuration_that_haproxy_refuses(machine: Machine) -> None:
     assert caught.value.reason.code is Code.AGENT_ERROR and not caught.value.retriable
     assert "regex" in caught.value.reason.operator
     assert not haproxy_cfg(machine).exists()
+
+
+def test_another_certificate(machine: Machine, octavia: Config) -> None:
+    file = machine.root / "agent.pem"
+    octavia.config(group="amphora_agent", agent_server_cert=str(file))
+    client().upload_certificate(ENDPOINT, b"certificate and key")
+    assert file.read_bytes() == b"certificate and key"
+    assert file.stat().st_mode & 0o777 == 0o600

@@ -171,3 +171,17 @@ def test_init_leaves_a_running_service_alone(tmp_path: Path) -> None:
         )
         == "9443"
     )
+
+
+def test_another_certificate_for_the_same_amphora(settings: Config) -> None:
+    builder = OctaviaAmphoraBuilder()
+    first = builder.boot_files(AMPHORA, "SINGLE")[0][octavia_config.SERVER_PEM]
+    pem, expiry = builder.server_certificate(AMPHORA)
+    certificate = x509.load_pem_x509_certificate(pem)
+    ca = x509.load_pem_x509_certificate(pki.authority("server CA").certificate)
+    certificate.verify_directly_issued_by(ca)
+    key = serialization.load_pem_private_key(pem, None)
+    assert key.public_key() == certificate.public_key()
+    assert certificate.subject.rfc4514_string() == f"CN={AMPHORA}"
+    assert expiry == certificate.not_valid_after_utc
+    assert pem.decode() != first

@@ -378,3 +378,15 @@ class TestConfigure:
             configure(agent, tls_scenarios.terminated())
         assert code(caught) is Code.AGENT_ERROR
         assert agent.changes() == []
+
+
+def test_another_certificate_of_the_agent() -> None:
+    agent = ScriptedAgent()
+    client(agent).upload_certificate(ENDPOINT, b"certificate and key")
+    (call,) = agent.calls
+    assert (str(call), call.data) == ("PUT certificate", b"certificate and key")
+    agent.answers["PUT certificate"] = [Reply(500, {"error": "disk full"})]
+    with pytest.raises(ProviderError) as caught:
+        client(agent).upload_certificate(ENDPOINT, b"certificate and key")
+    assert caught.value.reason.code is Code.AGENT_ERROR
+    assert "certificate and key" not in str(caught.value.reason)
