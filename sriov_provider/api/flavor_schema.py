@@ -91,8 +91,8 @@ FLAVOR: Mapping[str, Any] = {
             "enum": ["build_first", "release_first"],
             "description": "build_first - the new amphora is built before the old one is given up. "
             "release_first - the old one is given up first, so that its VFs are free. Default: "
-            "build_first, but release_first for what is dead while its peer serves, and for pairs "
-            "whose amphorae must run on different hosts.",
+            "build_first, but release_first for what is dead while its peer serves, for pairs "
+            "whose amphorae must run on different hosts, and for pairs without a spare VF.",
         },
     },
 }

@@ -107,15 +107,27 @@ def _with_others(made: Plan, wanted: tree.LoadBalancer, cast: roles.Cast, facts:
     policy = _anti_affinity(wanted, made.topology, facts)
     stale = any(a.state is AmphoraState.STALE for a in cast.kept)
     changed = stale or not all(a.serves for a in cast.kept)
+    when = _release_when(made.job, wanted, cast, policy, facts)
     return dataclasses.replace(
         made,
         server_group_policy=policy,
-        release_when=_release_when(wanted, cast, policy, facts),
+        release_when=when,
         left_out=cast.left_out,
         vrrp=made.topology != roles.SINGLE and changed,
         again=cast.again,
         configure=made.configure or stale,
+        amphorae=_that_may_wait_for_room(made, when, wanted, cast, facts),
     )
+
+
+def _that_may_wait_for_room(
+    made: Plan, when: ReleaseWhen, wanted: tree.LoadBalancer, cast: roles.Cast, facts: Facts
+) -> tuple[AmphoraPlan, ...]:
+    """Where no VF is found beside the old one of a pair, another plan gives that one up first."""
+    waits = when is ReleaseWhen.BEFORE_PLUG and not wanted.flavor.get("failover_strategy")
+    if not (waits and cast.released and roles.survivors(cast, facts)):
+        return made.amphorae
+    return tuple(dataclasses.replace(a, elsewhere=a.boot is not None) for a in made.amphorae)
 
 
 def removal(job: Job, inventory: Inventory) -> Plan:
@@ -173,14 +185,15 @@ def _anti_affinity(lb: tree.LoadBalancer, topology: str, facts: Facts) -> str | 
 
 
 def _release_when(
-    lb: tree.LoadBalancer, cast: roles.Cast, policy: str | None, facts: Facts
+    job: Job, lb: tree.LoadBalancer, cast: roles.Cast, policy: str | None, facts: Facts
 ) -> ReleaseWhen:
-    """As the flavor says. Where it says nothing, what is dead makes room first, and so does one of
-    a pair that must not share its host: there may be no third one."""
+    """As the flavor says. Where it says nothing, what is dead makes room first. So does one of a
+    pair while the other one serves, if there may be no third host, or was no VF beside it."""
     asked = lb.flavor.get("failover_strategy")
     going = {a.id for a in cast.released if a.serves}
     dead = bool(going) and going <= facts.silent
-    first = dead or (policy == STRICT and roles.survivors(cast, facts))
+    narrow = policy == STRICT or job.placement > 0
+    first = dead or (narrow and roles.survivors(cast, facts))
     if asked:
         first = asked == "release_first"
     return ReleaseWhen.BEFORE_BUILD if first else ReleaseWhen.BEFORE_PLUG

@@ -323,6 +323,31 @@ def test_strict_anti_affinity_needs_no_third_host(world: World) -> None:
     assert len({a.host for a in members(world, lb).values()}) == 2
 
 
+@pytest.mark.parametrize("boot", [{}, {"vip_attach": "boot"}])
+def test_without_a_spare_vf_the_old_one_makes_room(world: World, boot: dict[str, str]) -> None:
+    """Where nothing says that it must not: the other one serves meanwhile."""
+    lb = built(world, **boot)
+    expected = whole(world, lb)
+    for host in world.cloud.hosts.values():
+        host.free_vfs.clear()
+    with world.counted():
+        world.failover(lb)
+        assert len(world.run_all()) == 1
+    assert world.agent.provisioning(lb) == "ACTIVE"
+    assert whole(world, lb) == expected
+
+
+def test_told_to_build_first_it_gives_up_nothing(world: World) -> None:
+    lb = built(world, failover_strategy="build_first")
+    old = members(world, lb)
+    for host in world.cloud.hosts.values():
+        host.free_vfs.clear()
+    world.failover(lb)
+    world.run_all()
+    assert world.codes(lb, lb) == ["no-vf"]
+    assert members(world, lb) == old
+
+
 def test_a_lone_amphora_is_not_asked_whether_it_answers(world: World) -> None:
     scene = working(world)
     with world.counted() as calls:
