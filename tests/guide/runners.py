@@ -36,6 +36,10 @@ ELSEWHERE = {
         "tests/packaging/test_wheel.py",
         "test_it_migrates_from_another_directory",
     ),
+    "sriov-provider health": (
+        "tests/unit/health/test_service.py",
+        "test_the_command_ends_on_sigterm",
+    ),
     "sriov-provider worker": ("tests/packaging/test_wheel.py", "test_a_worker_starts_and_stops"),
     "sriov-amphora-firewall render": (
         "tests/functional/agent/test_cli.py",

@@ -96,3 +96,27 @@ def test_firewalls_are_looked_at_as_often_as_hearts_beat(
     path = tmp_path / "octavia.conf"
     path.write_text(text)
     assert config.settings(config.parse([str(path)])).firewall_check_interval == seconds
+
+
+def test_the_health_manager_has_the_stock_ones_key_and_rules(tmp_path: Path) -> None:
+    path = tmp_path / "octavia.conf"
+    path.write_text(
+        "[health_manager]\nheartbeat_key = hidden\nheartbeat_timeout = 30\n"
+        "health_check_interval = 2\nfailover_threshold = 7\nfailover_threads = 4\n"
+        "[sriov_provider]\nheartbeat_bind = 192.0.2.1:5556, [2001:db8::1]:5556\n"
+        "heartbeat_controllers = 192.0.2.1:5556\nheartbeat_in_worker = false\n"
+        "automatic_failover = false\n"
+    )
+    found = config.settings(config.parse([str(path)]))
+    assert found.health == config_health.Health(
+        bind=("192.0.2.1:5556", "[2001:db8::1]:5556"),
+        in_worker=False,
+        controllers=("192.0.2.1:5556",),
+        key="hidden",
+        timeout=30.0,
+        check_interval=2.0,
+        threshold=7,
+        limit=4,
+        automatic=False,
+    )
+    assert "hidden" not in repr(found)
