@@ -17,6 +17,8 @@ from sriov_provider.db.engine import Sessions
 
 _COLUMNS = ("finding", "kind", "id", "name", "age", "load_balancer", "why", "result")
 _LEAKED, _MISSING = "leaked", "missing"
+# What a failover makes anew.
+_MADE_ANEW = ("server", "port")
 
 
 class Age(FormattableColumn[Any]):  # type: ignore[misc]
@@ -51,6 +53,9 @@ class Sweep(Lister):  # type: ignore[misc]
             found = sweeper.find(parsed_args.load_balancer)
             if parsed_args.delete:
                 rows = list(self._deleted(sweeper.delete(found.leaks)))
+                forgotten = sweeper.tidy(parsed_args.load_balancer)
+                if forgotten:
+                    print(f"Gone, and forgotten: port {', '.join(forgotten)}", file=sys.stderr)
             else:
                 rows = [_leak(leak, _would(leak)) for leak in found.leaks]
         rows += [_missing(held) for held in found.missing]
@@ -103,6 +108,7 @@ def _would(leak: Any) -> str:
 
 
 def _missing(held: Any) -> tuple[Any, ...]:
+    kind, name, owner = held.kind.value, held.name, held.load_balancer_id
     why = "on record, but not in the cloud"
-    name, owner = held.name, held.load_balancer_id
-    return (_MISSING, held.kind.value, held.id, name, Age(None), owner, why, "fail it over")
+    todo = "fail the load balancer over" if kind in _MADE_ANEW else "make the load balancer anew"
+    return (_MISSING, kind, held.id, name, Age(None), owner, why, todo)

@@ -84,6 +84,21 @@ class Sweeper:
             )  # fmt: skip
             yield swept
 
+    def tidy(self, load_balancer_id: str | None = None) -> tuple[str, ...]:
+        """Forget ports recorded as leaked that somebody else has deleted.
+
+        :returns: their Neutron ids
+        :raises ProviderError: the cloud or our tables cannot be read or written
+        """
+        given_up = sorted(self._known(load_balancer_id).given_up)
+        gone = tuple(i for i in given_up if self._cloud.look(Kind.PORT, i) is None)
+        for neutron_id in gone:
+            self._forget(neutron_id)
+        return gone
+
+    def _forget(self, neutron_id: str) -> None:
+        self._sessions.run(lambda session: records.forget(session, neutron_id))
+
     def _known(self, load_balancer_id: str | None) -> Known:
         return self._sessions.read(
             lambda session: records.read(session, load_balancer_id, self._name_length)
@@ -127,6 +142,6 @@ class Sweeper:
     def _record(self, swept: Swept) -> None:
         one = swept.leak.found
         if swept.done:
-            self._sessions.run(lambda session: records.forget(session, one.id))
+            self._forget(one.id)
         elif not swept.wanted:
             self._sessions.run(lambda session: records.give_up(session, one))

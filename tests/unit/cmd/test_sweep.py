@@ -108,11 +108,29 @@ def test_younger_ones_and_other_load_balancers_are_left_out(
 def test_what_is_gone(
     config: list[str], cloud: Services, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world.answer(cloud, **{**LIVING, "servers": ()})
+    world.answer(cloud, **{**LIVING, "servers": (), "groups": ()})
+    assert main.main([*config, "sweep", "--delete", "-f", "json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {(row["finding"], row["id"], row["result"]) for row in rows} == {
+        ("missing", "live-server", "fail the load balancer over"),
+        ("missing", "live-group", "make the load balancer anew"),
+    }
+
+
+def test_a_leaked_port_that_somebody_else_has_deleted(
+    config: list[str], cloud: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
+    leave_behind(cloud)
+    busy = {"NeutronError": {"type": "PortInUse", "message": "in use"}}
+    cloud.answer_first("DELETE", f"{NEUTRON}/ports/stray", busy, 409)
+    assert main.main([*config, "sweep", "--delete"]) == 1
+    assert "forgotten" not in capsys.readouterr().err
+    cloud.answer_first("GET", f"{NEUTRON}/ports", {"ports": LIVING["ports"]}, 200)
+    cloud.answer_first("GET", f"{NEUTRON}/ports/stray", {}, 404)
     assert main.main([*config, "sweep", "--delete"]) == 0
-    told = capsys.readouterr().out
-    assert "missing" in told
-    assert "live-server" in told
+    assert "Gone, and forgotten: port stray\n" in capsys.readouterr().err
+    assert main.main([*config, "sweep", "--delete"]) == 0
+    assert "forgotten" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("grace", ["-1", "inf", "nan", "soon"])
