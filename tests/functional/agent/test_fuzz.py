@@ -12,8 +12,8 @@ import logging
 import os
 import random
 import socket
-import threading
 import struct
+import threading
 from collections.abc import Iterator
 from typing import Any
 
