@@ -14,9 +14,11 @@ from cliff.lister import Lister
 
 from sriov_provider import config
 from sriov_provider.db.engine import Sessions
+from sriov_provider.records import ObjectType
 
 _COLUMNS = ("finding", "kind", "id", "name", "age", "load_balancer", "why", "result")
 _LEAKED, _MISSING = "leaked", "missing"
+_BALANCER = ObjectType.LOADBALANCER
 # What a failover makes anew.
 _MADE_ANEW = ("server", "port")
 
@@ -45,11 +47,18 @@ class Sweep(Lister):  # type: ignore[misc]
             action="store_true",
             help="delete what is leaked; without this nothing is changed",
         )
+        parser.add_argument(
+            "--no-octavia",
+            dest="octavia",
+            action="store_false",
+            help="delete without asking Octavia whether it has a load balancer that is not on "
+            "record",
+        )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Any, Any]:
         self.failed = 0
-        with _sweeper(self.app.conf(), parsed_args.older_than) as sweeper:
+        with _sweeper(self.app.conf(), parsed_args) as sweeper:
             found = sweeper.find(parsed_args.load_balancer)
             if parsed_args.delete:
                 rows = list(self._deleted(sweeper.delete(found.leaks)))
@@ -74,18 +83,25 @@ class Sweep(Lister):  # type: ignore[misc]
 
 
 @contextlib.contextmanager
-def _sweeper(conf: Any, grace: float | None) -> Iterator[Any]:
+def _sweeper(conf: Any, parsed_args: argparse.Namespace) -> Iterator[Any]:
     # Imports half of OpenStack: the other commands do without.
     from sriov_provider.cloud import Cloud
+    from sriov_provider.status.agent_client import AgentClient
     from sriov_provider.sweep.cloud import Belongings
     from sriov_provider.sweep.sweeper import Sweeper
 
     settings = config.settings(conf)
     sessions = Sessions(settings.database_connection)
-    grace = settings.sweep_grace if grace is None else grace
-    length = settings.amphora.random_name_length
+    grace = parsed_args.older_than
+    agent = AgentClient(settings.sockets, wait=0)
     try:
-        yield Sweeper(sessions, Belongings(Cloud(conf)), grace, length)
+        yield Sweeper(
+            sessions,
+            Belongings(Cloud(conf)),
+            settings.sweep_grace if grace is None else grace,
+            settings.amphora.random_name_length,
+            (lambda lb: agent.exists(_BALANCER, lb)) if parsed_args.octavia else None,
+        )
     finally:
         sessions.dispose()
 

@@ -98,9 +98,11 @@ class Swept:
     :ivar done: it is not there any more
     :ivar words: for a person
     :ivar wanted: it turned out to be none
+    :ivar doubted: it may be none
     """
 
     leak: Leak
     done: bool
     words: str
     wanted: bool = False
+    doubted: bool = False

@@ -39,12 +39,15 @@ class Sweeper:
         cloud: Belongings,
         grace: float,
         random_name_length: int = 0,
+        exists: Callable[[str], bool] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """:param grace: seconds; what is younger is left alone
         :param random_name_length: ``[nova] random_amphora_name_length``
+        :param exists: whether Octavia has a load balancer; None to do without
         """
         self._sessions = sessions
+        self._exists = exists
         self._cloud = cloud
         self._grace = grace
         self._name_length = random_name_length
@@ -116,9 +119,22 @@ class Sweeper:
         mine = next((k for k in still if k.found.id == leak.found.id), None)
         if mine is None:
             return Swept(leak, False, "left alone: it is in use again", wanted=True)
-        if mine.obstacle:
-            return Swept(mine, False, f"left alone: {mine.obstacle}")
+        obstacle = mine.obstacle or self._doubt(mine, known)
+        if obstacle:
+            return Swept(mine, False, f"left alone: {obstacle}", doubted=not mine.obstacle)
         return self._delete_now(mine)
+
+    def _doubt(self, leak: Leak, known: Known) -> str | None:
+        """Tables that do not know a load balancer which Octavia has may be the wrong ones."""
+        if self._exists is None or leak.load_balancer_id in known.balancers:
+            return None
+        try:
+            there = self._exists(leak.load_balancer_id)
+        except ProviderError as error:
+            return f"Octavia does not tell whether it has its load balancer: {error.reason}"
+        if not there:
+            return None
+        return "Octavia has its load balancer: delete that, or check database_connection"
 
     def _delete_now(self, leak: Leak) -> Swept:
         try:
@@ -143,5 +159,5 @@ class Sweeper:
         one = swept.leak.found
         if swept.done:
             self._forget(one.id)
-        elif not swept.wanted:
+        elif not (swept.wanted or swept.doubted):
             self._sessions.run(lambda session: records.give_up(session, one))

@@ -75,7 +75,7 @@ def test_a_dry_run_is_the_default(
 
 def test_delete(config: list[str], cloud: Services, capsys: pytest.CaptureFixture[str]) -> None:
     leave_behind(cloud)
-    assert main.main([*config, "sweep", "--delete", "-f", "json"]) == 0
+    assert main.main([*config, "sweep", "--delete", "--no-octavia", "-f", "json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [(row["id"], row["result"]) for row in rows] == [
         *(("stray", "deleted"), ("stray-group", "deleted"))
@@ -88,10 +88,25 @@ def test_what_cannot_be_deleted_is_an_exit_code(
     leave_behind(cloud)
     busy = {"NeutronError": {"type": "SecurityGroupInUse", "message": "in use"}}
     cloud.answer_first("DELETE", f"{NEUTRON}/security-groups/stray-group", busy, 409)
-    assert main.main([*config, "sweep", "--delete", "-f", "json"]) == 1
+    assert main.main([*config, "sweep", "--delete", "--no-octavia", "-f", "json"]) == 1
     rows = json.loads(capsys.readouterr().out)
     assert rows[0]["result"] == "deleted"
     assert "SecurityGroupInUse" in rows[1]["result"]
+
+
+def test_nothing_is_deleted_while_octavia_cannot_be_asked(
+    config: list[str], cloud: Services, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    leave_behind(cloud)
+    sockets = [f"{name}_socket_path = {tmp_path}/{name}" for name in ("status", "stats", "get")]
+    with Path(config[1]).open("a") as file:
+        file.write("\n".join(["[driver_agent]", *sockets]))
+    assert main.main([*config, "sweep", "--delete", "-f", "json"]) == 1
+    rows = json.loads(capsys.readouterr().out)
+    assert {row["result"].split(":")[1] for row in rows} == {
+        " Octavia does not tell whether it has its load balancer"
+    }
+    assert cloud.calls(method="DELETE") == []
 
 
 def test_younger_ones_and_other_load_balancers_are_left_out(
@@ -109,7 +124,7 @@ def test_what_is_gone(
     config: list[str], cloud: Services, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.answer(cloud, **{**LIVING, "servers": (), "groups": ()})
-    assert main.main([*config, "sweep", "--delete", "-f", "json"]) == 0
+    assert main.main([*config, "sweep", "--delete", "--no-octavia", "-f", "json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert {(row["finding"], row["id"], row["result"]) for row in rows} == {
         ("missing", "live-server", "fail the load balancer over"),
@@ -123,13 +138,13 @@ def test_a_leaked_port_that_somebody_else_has_deleted(
     leave_behind(cloud)
     busy = {"NeutronError": {"type": "PortInUse", "message": "in use"}}
     cloud.answer_first("DELETE", f"{NEUTRON}/ports/stray", busy, 409)
-    assert main.main([*config, "sweep", "--delete"]) == 1
+    assert main.main([*config, "sweep", "--delete", "--no-octavia"]) == 1
     assert "forgotten" not in capsys.readouterr().err
     cloud.answer_first("GET", f"{NEUTRON}/ports", {"ports": LIVING["ports"]}, 200)
     cloud.answer_first("GET", f"{NEUTRON}/ports/stray", {}, 404)
-    assert main.main([*config, "sweep", "--delete"]) == 0
+    assert main.main([*config, "sweep", "--delete", "--no-octavia"]) == 0
     assert "Gone, and forgotten: port stray\n" in capsys.readouterr().err
-    assert main.main([*config, "sweep", "--delete"]) == 0
+    assert main.main([*config, "sweep", "--delete", "--no-octavia"]) == 0
     assert "forgotten" not in capsys.readouterr().err
 
 

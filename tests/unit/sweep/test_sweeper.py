@@ -17,6 +17,7 @@ from sriov_provider.records import Action, Job, JobState, ObjectType, PortState
 from sriov_provider.sweep.cloud import Belongings
 from sriov_provider.sweep.model import Kind
 from sriov_provider.sweep.sweeper import Sweeper
+from tests.fakes import errors
 from tests.fakes.services import Services
 from tests.unit.sweep import world
 from tests.unit.sweep.world import GONE, LIVE, LIVING, NEUTRON, NOVA, group, port, server
@@ -177,6 +178,32 @@ def test_what_cannot_be_deleted_is_told_and_recorded(
     assert sorted(leaked_rows(sessions)) == [("broken", world.STRAY), ("busy", world.STRAY)]
     assert len(list(sweeper.delete(sweeper.find(now=NOW).leaks, NOW))) == 3
     assert leaked_rows(sessions) == []
+
+
+def test_tables_that_may_be_the_wrong_ones(
+    services: Services, sessions: Sessions, tmp_path: pathlib.Path
+) -> None:
+    world.answer(services, **{**LIVING, "ports": (*LIVING["ports"], port("p"), port("q", LIVE))})
+    cloud = Belongings(Cloud(services.conf(tmp_path)))
+    asked: list[str] = []
+
+    def exists(load_balancer_id: str) -> bool:
+        asked.append(load_balancer_id)
+        if len(asked) == 1:
+            raise errors.timeout()
+        return len(asked) == 2
+
+    careful = Sweeper(sessions, cloud, 3600, exists=exists)
+    told = []
+    for _ in range(3):
+        done = {s.leak.found.id: s for s in careful.delete(careful.find(now=NOW).leaks, NOW)}
+        told.append((done["p"].done, done["p"].words))
+        assert leaked_rows(sessions) == []
+        assert done["q"].done
+    assert [done for done, _ in told] == [False, False, True]
+    assert "Octavia does not tell" in told[0][1]
+    assert "check database_connection" in told[1][1]
+    assert asked == [GONE] * 3
 
 
 def test_gone_meanwhile(services: Services, sessions: Sessions, sweeper: Sweeper) -> None:
