@@ -29,16 +29,17 @@ def view(
     """
     latest = now - datetime.timedelta(seconds=timeout)
     suspects = _suspects(session, latest)
-    abandoned = _abandoned(session)
-    if not suspects and not abandoned:
+    unfinished = _unfinished(session)
+    if not suspects and not unfinished:
         return View(now, listening_since)
-    ids = {*suspects, *abandoned}
+    ids = {*suspects, *(i for i, _ in unfinished)}
     return View(
         now=now,
         listening_since=listening_since,
         serving=_serving(session, ids),
         heard=_heard(session),
-        abandoned=abandoned,
+        abandoned=tuple(i for i, number in unfinished if not number),
+        incomplete=tuple(i for i, number in unfinished if number),
         histories=_histories(session, ids),
         running=_running(session),
     )
@@ -92,25 +93,34 @@ def _suspects(session: Session, latest: datetime.datetime) -> frozenset[str]:
     return frozenset(session.scalars(query))
 
 
-def _abandoned(session: Session) -> tuple[str, ...]:
-    """Load balancers whose last job was a failover that failed and left none that serves."""
-    job, later, amphora = models.Job, aliased(models.Job), models.Amphora
+def _unfinished(session: Session) -> tuple[tuple[str, int], ...]:
+    """Load balancers whose last failover failed and left fewer amphorae than there should be,
+    with the number of those that serve."""
+    job, later, amphora, lb = models.Job, aliased(models.Job), models.Amphora, models.LoadBalancer
+    failover = Action.FAILOVER.value
     is_last = ~sa.exists().where(
-        later.load_balancer_id == job.load_balancer_id, later.seq > job.seq
+        later.load_balancer_id == job.load_balancer_id,
+        later.seq > job.seq,
+        later.action == failover,
     )
-    served = sa.exists().where(amphora.load_balancer_id == job.load_balancer_id, _ready())
+    serving = (
+        sa.select(sa.func.count())
+        .where(amphora.load_balancer_id == lb.id, _ready())
+        .correlate(lb)
+        .scalar_subquery()
+    )
     query = (
-        sa.select(job.load_balancer_id)
-        .join(models.LoadBalancer, models.LoadBalancer.id == job.load_balancer_id)
+        sa.select(lb.id, serving)
+        .join(job, job.load_balancer_id == lb.id)
         .where(
             job.state == JobState.FAILED.value,
-            job.action == Action.FAILOVER.value,
+            job.action == failover,
             is_last,
-            ~served,
+            serving < sa.case((lb.topology == "ACTIVE_STANDBY", 2), else_=1),
         )
         .order_by(job.seq)
     )
-    return tuple(session.scalars(query))
+    return tuple((row[0], row[1]) for row in session.execute(query))
 
 
 def _serving(session: Session, load_balancer_ids: Collection[str]) -> tuple[Serving, ...]:

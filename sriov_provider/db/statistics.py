@@ -53,8 +53,10 @@ def add(session: Session, told: Iterable[Told]) -> None:
             "listener_id": t.listener_id,
             "amphora_id": t.amphora_id,
             "load_balancer_id": t.load_balancer_id,
-            **{column: getattr(t.counted, name) for column, name in _SUMS.items()},
-            "active_connections": t.counted.active,
+            **{
+                column: min(getattr(t.counted, name), upsert.MOST) for column, name in _SUMS.items()
+            },
+            "active_connections": min(t.counted.active, upsert.MOST),
             "changed": True,
         }
         for t in ordered

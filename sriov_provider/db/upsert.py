@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.orm import Session
 
 # Columns of what is there, columns of what was to be inserted -> what shall be.
 Change = Callable[[Any, Any], Any]
+
+# What is added in one go, and up to where: sums of some rows still fit in 63 bits.
+MOST = 2**58
 
 
 def run(
@@ -43,5 +47,11 @@ def new(name: str) -> Change:
 
 
 def add(name: str) -> Change:
-    """Count the column up."""
-    return lambda old, given: old[name] + given[name]
+    """Count the column up; it begins anew when there is no more room."""
+
+    def change(old: Any, given: Any) -> Any:
+        # A literal: PyMySQL would not make one statement of it with a parameter here.
+        room = old[name] < sa.literal_column(str(MOST))
+        return sa.case((room, old[name] + given[name]), else_=given[name])
+
+    return change

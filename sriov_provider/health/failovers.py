@@ -98,6 +98,8 @@ def job(decision: Decision) -> Job:
     """The job that carries a decision out. That for a whole load balancer is the user's as well,
     and Octavia hears of its end; replacing one amphora is our own matter."""
     load_balancer_id = decision.load_balancer_id
+    if decision.missing:  # what is gone is replaced by what is missing
+        return upkeep.failover(AmphoraRecord(str(uuid.uuid4()), load_balancer_id))
     if len(decision.amphora_ids) == 1:
         return upkeep.failover(AmphoraRecord(decision.amphora_ids[0], load_balancer_id))
     kind = ObjectType.LOADBALANCER

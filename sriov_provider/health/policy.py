@@ -82,6 +82,7 @@ class View:
         those that were never heard
     :ivar heard: how many that are ready were ever heard, of all load balancers
     :ivar abandoned: load balancers whose last failover failed and left no amphora that serves
+    :ivar incomplete: those that it left with one of two
     :ivar running: failovers that are pending or running now
     :ivar listening_since: when this process began to hear, and to reach the database, without
         interruption
@@ -92,6 +93,7 @@ class View:
     serving: Sequence[Serving] = ()
     heard: int = 0
     abandoned: Sequence[str] = ()
+    incomplete: Sequence[str] = ()
     histories: Mapping[str, History] = dataclasses.field(default_factory=dict)
     running: int = 0
 
@@ -101,14 +103,16 @@ class View:
 
 @dataclasses.dataclass(frozen=True)
 class Decision:
-    """:ivar amphora_ids: those of the load balancer that are silent; none when none serves
+    """:ivar amphora_ids: those of the load balancer that are silent
     :ivar reason: a sentence for the operator
+    :ivar missing: none is silent, but one of two is not there
     """
 
     load_balancer_id: str
     amphora_ids: tuple[str, ...]
     verdict: Verdict
     reason: str
+    missing: bool = False
 
 
 def silent(serving: Iterable[Serving], now: datetime.datetime, rules: Rules) -> list[Serving]:
@@ -136,7 +140,7 @@ def decide(view: View, rules: Rules) -> tuple[Decision, ...]:
     dead = {a.amphora_id for a in stale}
     alive = {a.load_balancer_id for a in view.serving if a.amphora_id not in dead}
     urgent = [*view.abandoned, *(i for i in by_load_balancer if i not in alive)]
-    order = [*urgent, *(i for i in by_load_balancer if i in alive)]
+    order = [*urgent, *(i for i in by_load_balancer if i in alive), *view.incomplete]
     guard = _guard(view, rules, len(stale))
     left = rules.limit - view.running
     decisions = [*_unheard(view, rules)]
@@ -149,7 +153,8 @@ def decide(view: View, rules: Rules) -> tuple[Decision, ...]:
             left -= 1
             decision = Verdict.FAIL_OVER, _why(amphorae, load_balancer_id in alive, view.now)
         ids = tuple(a.amphora_id for a in amphorae)
-        decisions.append(Decision(load_balancer_id, ids, *decision))
+        missing = not ids and load_balancer_id in view.incomplete
+        decisions.append(Decision(load_balancer_id, ids, *decision, missing))
     return tuple(decisions)
 
 
@@ -186,7 +191,8 @@ def _wait(history: History, now: datetime.datetime, rules: Rules) -> tuple[Verdi
 
 def _why(amphorae: Sequence[Serving], other_serves: bool, now: datetime.datetime) -> str:
     if not amphorae:
-        return "no amphora serves since a failover failed"
+        number = "one of two amphorae is missing" if other_serves else "no amphora serves"
+        return f"{number} since a failover failed"
     times = [(now - a.heard_at).total_seconds() for a in amphorae if a.heard_at]
     names = " and ".join(a.amphora_id for a in amphorae)
     last = "another one serves" if other_serves else "no other one serves"

@@ -30,6 +30,7 @@ def fill(
     load_balancer_id: str = "lb",
     amphorae: tuple[str, ...] = ("amp",),
     suffix: str = "",
+    topology: str = "SINGLE",
     **values: Any,
 ) -> None:
     """A load balancer with a listener, a pool and a member, and amphorae that are ready.
@@ -37,7 +38,9 @@ def fill(
     :param suffix: of the ids of its objects
     :param values: of the amphorae
     """
-    lb = LoadBalancerRecord(load_balancer_id, "project", "192.0.2.1", "vip", "s", "net")
+    lb = LoadBalancerRecord(
+        load_balancer_id, "project", "192.0.2.1", "vip", "s", "net", topology=topology
+    )
     known = [ChildRecord(n + suffix, kind, lb.id, lb.id) for n, kind in CHILDREN]
     sessions.run(lambda s: inventory.save_load_balancer(s, lb))
     sessions.run(lambda s: children.save(s, known))

@@ -180,6 +180,25 @@ def test_a_load_balancer_left_without_amphorae_is_not_forgotten(sessions: Sessio
     assert failovers.check() == ()
 
 
+def test_one_of_two_that_could_not_be_built_is_not_forgotten(sessions: Sessions) -> None:
+    fill(sessions, amphorae=("a", "b"), topology="ACTIVE_STANDBY")
+    heard(sessions, "a", "lb", 1000)
+    failovers = manager(sessions)
+    heard(sessions, "b", "lb", 1)
+    failovers.check()
+    sessions.run(lambda s: inventory.delete_amphora(s, "a"))
+    end(sessions, JobState.FAILED, seconds_ago=61)
+    update = Job("update", "lb", Action.UPDATE, ObjectType.LOADBALANCER, "lb")
+    sessions.run(lambda s: jobs.enqueue(s, update))
+    end(sessions, JobState.DONE)
+    assert verdicts(failovers) == {"lb": Verdict.FAIL_OVER}
+    (job,) = placed(sessions)
+    assert (job.action, job.object_type) == (Action.FAILOVER, ObjectType.AMPHORA)
+    assert job.object_id not in ("a", "b")
+    end(sessions, JobState.DONE)
+    assert failovers.check() == ()
+
+
 def test_who_was_never_heard_is_told_of_once(
     sessions: Sessions, caplog: pytest.LogCaptureFixture
 ) -> None:

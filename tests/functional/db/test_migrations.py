@@ -61,6 +61,10 @@ def test_up_and_down_step_by_step(url: str) -> None:
     migrate.upgrade(url)
     assert migrate.current(url) == migrate.head()
     assert {"placement", "hosts_tried"} <= _inspect(url)[1]["job"]
+    migrate.downgrade(url, "0005")
+    tables, columns = _inspect(url)
+    assert not {"health", "listener_statistics"} & tables
+    assert columns["heartbeat"] == {"amphora_id", "load_balancer_id", "received_at", "busy"}
     migrate.downgrade(url, "0003")
     _, columns = _inspect(url)
     assert not {"placement", "hosts_tried", "vif_type"} & (columns["job"] | columns["port"])

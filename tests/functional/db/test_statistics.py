@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
 import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from sriov_provider.db import children, inventory, models, statistics
 from sriov_provider.db.engine import Sessions
 from sriov_provider.db.types import utcnow
 from sriov_provider.errors import Code, ProviderError
+from sriov_provider.health import message
 from sriov_provider.health.message import Counted
 from sriov_provider.health.writer import Writer
 from sriov_provider.status.statistics import LEASE_SECONDS, Statistics
@@ -63,6 +65,21 @@ def test_what_amphorae_add_octavia_hears_as_totals(sessions: Sessions, octavia: 
         bytes_in=3, bytes_out=6, total_connections=9, request_errors=12, active_connections=5
     )
     assert octavia.heard == [[first], [second]]
+
+
+def test_nonsense_does_not_keep_others_from_being_written(
+    sessions: Sessions, octavia: Octavia
+) -> None:
+    """Who has the key can tell any number."""
+    fill(sessions)
+    most, writer = 2**62 - 1, Writer(sessions, 60)
+    for n in range(5):
+        told = beat(sequence=n, seconds=n, stats=stats(rx=most, conns=most))
+        more = message.Counted(received=100 * most)
+        written = writer.write([dataclasses.replace(told, counted={"other": more, **told.counted})])
+        assert written.accepted == 1
+    Statistics(sessions, octavia.send).deliver_pending()
+    assert 0 < octavia.heard[0][0]["bytes_in"] < 2**63
 
 
 def test_listeners_at_rest_are_not_told_of(sessions: Sessions, octavia: Octavia) -> None:

@@ -48,14 +48,16 @@ def test_who_serves_nothing_comes_first() -> None:
         amphora("b", 65, "both"),
         amphora("single", 80),
         abandoned=("gone",),
+        incomplete=("half",),
     )
     decisions = policy.decide(seen, dataclasses.replace(RULES, limit=9))
-    assert [d.load_balancer_id for d in decisions] == ["gone", "lb-single", "both", "pair"]
+    assert [d.load_balancer_id for d in decisions] == ["gone", "lb-single", "both", "pair", "half"]
     assert {d.verdict for d in decisions} == {Verdict.FAIL_OVER}
-    assert [d.amphora_ids for d in decisions] == [(), ("single",), ("a", "b"), ("standby",)]
+    assert [d.amphora_ids for d in decisions] == [(), ("single",), ("a", "b"), ("standby",), ()]
     assert "another one serves" in decisions[3].reason
     assert "a and b not heard for 65 s" in decisions[2].reason
     assert "no amphora serves" in decisions[0].reason
+    assert [d.missing for d in decisions] == [False] * 4 + [True]
 
 
 @pytest.mark.parametrize("running", [0, 2, 3, 5])
