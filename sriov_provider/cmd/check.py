@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ class Check(Lister):  # type: ignore[misc]
         # Imports half of OpenStack: the other commands do without.
         from sriov_provider.cmd.checks import amphorae, files, services
 
+        logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of its plugins
         conf = config.parse(self.app.config_files)
         settings = config.settings(conf)
         every = (*files.checks(conf), *services.checks(settings), *amphorae.checks(settings))
