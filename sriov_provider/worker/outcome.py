@@ -55,11 +55,12 @@ def succeeded(
     if job.removes_load_balancer:
         inventory_db.delete_load_balancer(session, job.load_balancer_id)
         return
-    children.forget(session, _gone(job, lb))
+    gone = _gone(job, lb)
+    children.forget(session, gone)
     rows = tuple(dataclasses.replace(m, failed=m.id in failed) for m in members)
     inventory_db.replace_members(session, job.load_balancer_id, rows)
     if lb is not None:
-        served = [x.id for x in lb.listeners if x.enabled and x.id not in _gone(job, lb)]
+        served = [x.id for x in lb.listeners if lb.enabled and x.enabled and x.id not in gone]
         health.expect(session, lb.id, lb.enabled, served)
 
 
