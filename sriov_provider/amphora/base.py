@@ -149,6 +149,12 @@ class AmphoraClient(Protocol):
         :param vip: its VIP interface
         """
 
+    def stop_vrrp(self, endpoint: Endpoint, patience: tuple[float, float]) -> None:
+        """It says good-bye to its peer, which takes the VIP at once; one attempt.
+
+        :param patience: seconds to connect and to wait for the answer
+        """
+
 
 class AmphoraBuilder(Protocol):
     """Makes what an amphora is born with. Needs no network."""

@@ -181,6 +181,10 @@ class AgentClient:
         # The agent reloads keepalived when it is asked to start what runs.
         self._call(endpoint, "PUT", "vrrp/start", "start VRRP")
 
+    def stop_vrrp(self, endpoint: Endpoint, patience: tuple[float, float]) -> None:
+        answer = self._requests.request(endpoint, "PUT", "vrrp/stop", timeout=patience, attempts=1)
+        replies.check(answer, endpoint, "stop VRRP")
+
     def _configure_haproxy(
         self, endpoint: Endpoint, serving: Serving, details: Mapping[str, Any]
     ) -> None:

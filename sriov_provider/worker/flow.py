@@ -142,6 +142,7 @@ def _release_amphorae(run: Run) -> list[base_flow.Flow]:
     ids = {a.id for a in gone}
     rows = tuple(p for p in run.book.ports() if p.amphora_id in ids)
     return [
+        _parallel("yield", [amphorae.YieldVip(run, a.id) for a in run.plan.yields]),
         _parallel("release-servers", [servers.ReleaseAmphora(run, a) for a in gone]),
         _parallel("release-their-ports", _release_ports(run, rows, detach=False)),
     ]

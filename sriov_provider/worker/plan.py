@@ -113,6 +113,7 @@ def _with_others(made: Plan, wanted: tree.LoadBalancer, cast: roles.Cast, facts:
         server_group_policy=policy,
         release_when=when,
         left_out=cast.left_out,
+        yields=roles.yielding(cast, facts),
         vrrp=made.topology != roles.SINGLE and changed,
         again=cast.again,
         configure=made.configure or stale,

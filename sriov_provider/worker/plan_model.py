@@ -80,6 +80,7 @@ class Plan:
     :ivar members: rows of all members after the job, failed ones marked
     :ivar left_out: amphorae that do not answer while another one does: what this plan changes,
         they miss
+    :ivar yields: of the amphorae to release those that hand the VIP over first
     :ivar vrrp: keepalived is to be told who its peer is
     :ivar again: once it is carried out, another plan of the same job follows
     :ivar failed: members that cannot be served, with the reason
@@ -105,6 +106,7 @@ class Plan:
     release_when: ReleaseWhen = ReleaseWhen.BEFORE_PLUG
     release_ports: tuple[PortRecord, ...] = ()
     left_out: tuple[AmphoraRecord, ...] = ()
+    yields: tuple[AmphoraRecord, ...] = ()
     vrrp: bool = False
     again: bool = False
     members: tuple[MemberRecord, ...] = ()

@@ -123,3 +123,11 @@ def _first(rest: Iterable[AmphoraRecord], facts: Facts) -> list[AmphoraRecord]:
 def survivors(cast: Cast, facts: Facts) -> bool:
     """True when an amphora that stays goes on serving while others are replaced."""
     return any(a.serves and a.id not in facts.silent for a in cast.kept)
+
+
+def yielding(cast: Cast, facts: Facts) -> tuple[AmphoraRecord, ...]:
+    """Amphorae that go and can hand the VIP over to one that stays."""
+    if not survivors(cast, facts):
+        return ()
+    pair = [a for a in cast.released if a.serves and a.role != STANDALONE]
+    return tuple(a for a in pair if a.id not in facts.silent)

@@ -205,6 +205,10 @@ class FakeAmphora(Faults):
         row = self._changed(endpoint, "configure_vrrp")
         row.vrrp.append(amphorae)
 
+    @verb
+    def stop_vrrp(self, endpoint: Endpoint, patience: tuple[float, float]) -> None:
+        self._changed(endpoint, "stop_vrrp")
+
     def _reach(self, endpoint: Endpoint) -> AmphoraRow:
         if not self.is_up(endpoint.amphora_id):
             operator = f"amphora {endpoint.amphora_id} at {endpoint.address}: connection refused"

@@ -13,7 +13,7 @@ from sriov_provider.firewall.closing import closing
 from sriov_provider.records import AmphoraRecord, AmphoraState, PortRole, PortState
 from sriov_provider.worker import roles
 from sriov_provider.worker.plan import effective_filter
-from sriov_provider.worker.run import Run
+from sriov_provider.worker.run import PATIENCE, Run
 from sriov_provider.worker.tasks.base import AmphoraStep, Step
 from sriov_provider.worker.tasks.ports import vip_plug
 
@@ -143,6 +143,16 @@ class ConfigureVrrp(AmphoraStep):
         run.services.amphora.configure_vrrp(
             run.endpoint(self.subject), run.serve(), views(run), vip_plug(run, self.subject)
         )
+
+
+class YieldVip(Step):
+    """It goes, and its peer need not wait for advertisements that do not come."""
+
+    def execute(self) -> None:
+        try:
+            self.run.services.amphora.stop_vrrp(self.run.endpoint(self.subject), PATIENCE)
+        except ProviderError as error:
+            LOG.warning("Amphora %s does not hand over the VIP: %s", self.subject, error.reason)
 
 
 class MarkStale(Step):

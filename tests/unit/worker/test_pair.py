@@ -125,6 +125,22 @@ def test_failover_replaces_one_after_the_other(world: World, strategy: str) -> N
     clean(world, lb)
 
 
+def test_the_one_that_goes_hands_the_vip_over(world: World) -> None:
+    """And if it cannot: the other one takes it all the same."""
+    lb = built(world)
+    old, expected = members(world, lb), whole(world, lb)
+    world.amphora.fail("stop_vrrp", errors.unreachable())
+    with world.counted() as calls:
+        world.failover(lb)
+        assert len(world.run_all()) == 1
+        handed = [i for i, verb in enumerate(calls.log) if verb == "stop_vrrp"]
+        gone = [i for i, verb in enumerate(calls.log) if verb == "delete_server"]
+    assert len(handed) == 2
+    assert handed[0] < gone[0] < handed[1] < gone[1]
+    assert world.amphora.of(old["MASTER"].id).order[-1] == "stop_vrrp"
+    assert whole(world, lb) == expected
+
+
 def test_survivor_knows_the_new_peer_before_that_starts(world: World) -> None:
     lb = built(world)
     old = members(world, lb)

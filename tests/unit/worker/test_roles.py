@@ -132,6 +132,15 @@ def test_all_new_builds_both_and_releases_both() -> None:
     assert made == (["1", "2"], ["m", "b"], [], False)
 
 
+@pytest.mark.parametrize(("silent", "yields"), [("", ["b"]), ("b", []), ("m", [])])
+def test_who_hands_the_vip_over(silent: str, yields: list[str]) -> None:
+    """One that is alive, to one that is alive."""
+    one = job(Action.FAILOVER, ObjectType.AMPHORA, "b")
+    facts = Facts(config.Amphora(), {}, lambda: "new", silent=frozenset(silent))
+    made = roles.cast(one, Inventory(None, OLD), PAIR, facts, all_new=False)
+    assert [a.id for a in roles.yielding(made, facts)] == yields
+
+
 def test_a_stale_one_is_kept() -> None:
     stale = amphora("m", MASTER, STALE)
     assert cast(job(Action.UPDATE), stale, OLD[1]) == (["m", "b"], [], [], False)
