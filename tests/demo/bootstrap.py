@@ -143,6 +143,8 @@ def flavors(cloud: Any, settings: Settings, compute_flavor: str) -> None:
             "compute_flavor": compute_flavor,
             "loadbalancer_topology": settings.topology,
         }
+        if settings.topology == "ACTIVE_STANDBY":
+            data["anti_affinity"] = "strict"
         wanted["SRIOV-public-members"] = ("sriov", data)
     for name, (provider, data) in wanted.items():
         profile = cloud.load_balancer.create_flavor_profile(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.demo import amphorae, chapters
@@ -44,6 +47,17 @@ def stick(story: Story, client: Host) -> None:
         story.client.settle("web")
         wait_for("an answer", lambda: client.get(chapters.url(story)), seconds=20)
         stays(story, client, client.get(chapters.url(story)))
+        (idle,) = (a for a in story.amphorae() if not holds_vip(story, a))
+        wait_for(
+            "the client in the table of the other amphora", lambda: remembered(story, idle), 10
+        )
+        story.report.seen(f"{idle.server.name}, without the VIP, remembers the client too")
+
+
+def remembered(story: Story, amphora: Amphora) -> int:
+    """Sessions in the stick tables of an amphora's haproxy."""
+    ask = f"echo show table | socat stdio /var/lib/octavia/{story.web.id}.sock"
+    return sum(map(int, re.findall(r"used:(\d+)", amphora.run("sh", "-c", ask))))
 
 
 def stays(story: Story, client: Host, member: str | None) -> None:
@@ -79,12 +93,45 @@ def silence(story: Story, client: Host) -> float:
 
 
 def replace(story: Story, client: Host, member: str | None) -> None:
-    """A failover makes both new, one after the other, and the client notices nothing."""
+    """A failover makes both new, one after the other, and the client hardly notices."""
     old = {a.server.id for a in amphorae.of(story.client, story.web)}
-    with story.report.step("failover: both are replaced, one after the other"):
+    with (
+        story.report.step("failover: both are replaced, one after the other"),
+        Gaps(story, client) as gaps,
+    ):
         story.client.type("openstack loadbalancer failover web")
         story.client.settle("web")
         new = {a.server.id for a in story.amphorae()}
         expect(not old & new, f"{old & new} are still there")
         master(story)
         stays(story, client, member)
+    story.report.seen(f"longest silence during the failover: {gaps.longest:.1f} s")
+    expect(gaps.longest < TAKEOVER, f"nobody answered for {gaps.longest:.1f} s")
+
+
+class Gaps:
+    """Asks all the time.
+
+    :ivar longest: seconds between two answers
+    """
+
+    def __init__(self, story: Story, client: Host) -> None:
+        self._ask = partial(client.get, chapters.url(story), seconds=1)
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._keep, daemon=True)
+        self.longest = 0.0
+
+    def __enter__(self) -> Gaps:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _keep(self) -> None:
+        last = time.monotonic()
+        while not self._end.wait(0.2):
+            answer, now = self._ask(), time.monotonic()
+            self.longest = max(self.longest, now - last)
+            last = now if answer else last
