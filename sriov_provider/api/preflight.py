@@ -58,6 +58,7 @@ class Preflight:
 
     def load_balancer(self, record: LoadBalancerRecord, members: Iterable[tree.Member]) -> None:
         """A new load balancer, with the members it is created with."""
+        rules.routes(record)
         if self._checked != record.id:
             self.vip(record)
         with self._bounded():

@@ -6,6 +6,7 @@ Each rule raises octavia-lib's ``UnsupportedOptionError``. Unknown values (None)
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 from collections.abc import Mapping
 
 from sriov_provider import vnic
@@ -124,6 +125,24 @@ def has_room(subnet_id: str, free: int | None, need: Need) -> None:
         f"Subnet {subnet_id} has {max(free, 0)} free IP addresses, but {need.what} needs "
         f"{need.count} more. Free addresses of the subnet or choose another one."
     )
+
+
+def routes(record: LoadBalancerRecord) -> None:
+    """The stock agent sets IPv4 routes on the VIP interface when it is plugged; of two amphorae
+    each has addresses of the first VIP's IP version only by then."""
+    if AMPHORAE[record.topology] == 1 or _version(record.vip_address) != 6:
+        return
+    for vip in record.additional_vips:
+        if _version(vip["address"]) == 4:
+            raise unsupported(
+                f"Additional VIP {vip['address']} is IPv4 and VIP {record.vip_address} is IPv6, "
+                f"which topology {record.topology} cannot have. Allowed: the IPv4 address as VIP "
+                "and the IPv6 one as additional VIP, or a flavor of topology SINGLE."
+            )
+
+
+def _version(address: str) -> int | None:
+    return ipaddress.ip_address(address).version if address else None
 
 
 def exists(key: str, value: str, found: bool | None, setting: str) -> None:

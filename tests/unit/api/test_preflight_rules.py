@@ -130,3 +130,31 @@ def test_an_inventory_tells_kinds_subnets_and_networks() -> None:
 def _port(row: str, network: str, role: PortRole = PortRole.MEMBER, **values: Any) -> PortRecord:
     given = {"vnic_type": "direct", "state": PortState.ATTACHED} | values
     return PortRecord(row, "lb", "amphora", network, role, **given)
+
+
+@pytest.mark.parametrize(
+    ("topology", "vip", "further", "taken"),
+    [
+        ("ACTIVE_STANDBY", "2001:db8::5", "192.0.2.5", False),
+        ("ACTIVE_STANDBY", "192.0.2.5", "2001:db8::5", True),
+        ("ACTIVE_STANDBY", "2001:db8::5", "2001:db8:1::5", True),
+        ("SINGLE", "2001:db8::5", "192.0.2.5", True),
+        # not chosen yet
+        ("ACTIVE_STANDBY", "", "192.0.2.5", True),
+        ("ACTIVE_STANDBY", "2001:db8::5", "", True),
+    ],
+)
+def test_vips_that_a_pair_can_have(topology: str, vip: str, further: str, taken: bool) -> None:
+    record = dataclasses.replace(
+        LB,
+        topology=topology,
+        vip_address=vip,
+        additional_vips=({"address": further, "subnet_id": "sub"},),
+    )
+    if taken:
+        rules.routes(record)
+        return
+    with pytest.raises(UnsupportedOptionError) as refused:
+        rules.routes(record)
+    for word in (vip, further, topology):
+        assert word in refused.value.user_fault_string
