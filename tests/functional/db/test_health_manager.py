@@ -130,7 +130,9 @@ def test_what_is_no_heartbeat_of_ours_is_counted_and_ignored(
     }
     assert rows(sessions, models.Heartbeat)[0].sequence == 2
     assert KEY not in caplog.text
-    assert "refused" not in caplog.text, "one line a minute, not one a packet"
+    # others may still be looking for their broker
+    ours = [r.getMessage() for r in caplog.records if r.name.startswith("sriov_provider")]
+    assert not [text for text in ours if "refused" in text], "one line a minute, not one a packet"
 
 
 def test_an_amphora_that_falls_silent_is_replaced(sessions: Sessions) -> None:

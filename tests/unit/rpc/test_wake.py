@@ -13,7 +13,9 @@ from sriov_provider.rpc import client, server
 
 def _config(tmp_path: Path, transport_url: str) -> list[str]:
     path = tmp_path / "octavia.conf"
-    path.write_text(f"[DEFAULT]\ntransport_url = {transport_url}\n")
+    # A bus in memory is the same for all tests of a process, its exchanges are not.
+    exchange = f"[DEFAULT]\ncontrol_exchange = {tmp_path}\n"
+    path.write_text(f"{exchange}transport_url = {transport_url}\n")
     return [str(path)]
 
 
