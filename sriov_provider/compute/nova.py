@@ -19,6 +19,17 @@ LOG = logging.getLogger(__name__)
 _PAGE = 1000
 
 
+def server_groups(nova: Rest) -> Iterator[Mapping[str, Any]]:
+    """All of our project; Nova pages by offset and tells no link to the next page."""
+    offset = 0
+    while True:
+        page = nova.get("/os-server-groups", limit=_PAGE, offset=offset)["server_groups"]
+        yield from page
+        if len(page) < _PAGE:
+            return
+        offset += len(page)
+
+
 class NovaCompute:
     """Implements :class:`~sriov_provider.compute.base.Compute`. Thread-safe."""
 
@@ -40,21 +51,12 @@ class NovaCompute:
         self._nova.get(f"/flavors/{flavor}")
 
     def ensure_server_group(self, name: str, policy: str) -> str:
-        for group in self._server_groups():
+        for group in server_groups(self._nova):
             if group["name"] == name:
                 return str(group["id"])
         body = {"server_group": {"name": name, "policies": [policy]}}
         answer = self._nova.call("POST", "/os-server-groups", json=body)
         return str(answer.body["server_group"]["id"])
-
-    def _server_groups(self) -> Iterator[Mapping[str, Any]]:
-        offset = 0
-        while True:
-            page = self._nova.get("/os-server-groups", limit=_PAGE, offset=offset)["server_groups"]
-            yield from page
-            if len(page) < _PAGE:
-                return
-            offset += len(page)
 
     def delete_server_group(self, group_id: str) -> None:
         self._nova.delete(f"/os-server-groups/{group_id}")

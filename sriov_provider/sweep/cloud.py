@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sriov_provider.cloud import COMPUTE, NETWORK, Cloud
+from sriov_provider.compute import nova
 from sriov_provider.compute.base import OWNER_KEY
 from sriov_provider.errors import ProviderError
 from sriov_provider.network import ports
@@ -43,7 +44,7 @@ class Belongings:
         return (
             *map(self._server, self._servers()),
             *(f for f in tagged if f.load_balancer_id),
-            *map(_server_group, self._server_groups()),
+            *map(_server_group, nova.server_groups(self._nova)),
         )
 
     def again(self, one: Found) -> tuple[Found, ...]:
@@ -107,15 +108,6 @@ class Belongings:
             if not any(link.get("rel") == "next" for link in page.get("servers_links") or ()):
                 return
             query["marker"] = page["servers"][-1]["id"]
-
-    def _server_groups(self) -> Iterator[Json]:
-        offset = 0
-        while True:
-            page = self._nova.get("/os-server-groups", limit=_PAGE, offset=offset)["server_groups"]
-            yield from page
-            if len(page) < _PAGE:
-                return
-            offset += len(page)
 
     def _port(self, body: Json) -> Found:
         found = _tagged(Kind.PORT, body, self._neutron)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,15 +28,6 @@ from tests.fakes.services import Services
 NOVA = "/compute/v2.1"
 EXPIRES = datetime.datetime(2030, 1, 1, tzinfo=datetime.timezone.utc)
 Out = pytest.CaptureFixture[str]
-
-
-@pytest.fixture(autouse=True)
-def _own_logging() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 def fill(session: Session) -> None:

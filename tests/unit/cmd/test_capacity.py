@@ -3,7 +3,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,15 +25,6 @@ from tests.fakes.services import Services
 
 NEUTRON, NOVA = "/network/v2.0", "/compute/v2.1"
 PHYSNET = "provider:physical_network"
-
-
-@pytest.fixture(autouse=True)
-def _own_logging() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 def _fill(session: Session) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,15 +15,6 @@ from sriov_provider.db.engine import Sessions
 from tests.fakes.services import Services
 from tests.unit.sweep import world
 from tests.unit.sweep.world import GONE, LIVING, NEUTRON, group, port
-
-
-@pytest.fixture(autouse=True)
-def _own_logging() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 @pytest.fixture
