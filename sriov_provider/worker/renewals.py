@@ -22,7 +22,7 @@ from sriov_provider.db.engine import Sessions
 from sriov_provider.db.types import utcnow
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.records import Action, AmphoraRecord, Job, JobState, ObjectType
-from sriov_provider.worker.run import Services
+from sriov_provider.worker.run import Services, check_attempt
 
 LOG = logging.getLogger(__name__)
 
@@ -116,12 +116,7 @@ class Renewals:
         return amphora.serves and ends is not None and ends < utcnow() + buffer
 
     def _renew(self, job: Job, amphora: AmphoraRecord) -> datetime.datetime:
-        if job.attempt > self._services.settings.worker.max_attempts:
-            raise ProviderError(
-                Code.INTERNAL,
-                "The operation was interrupted too often.",
-                f"Job {job.id} was begun {job.attempt - 1} times and never came to an end.",
-            )
+        check_attempt(job, self._services.settings.worker.max_attempts)
         expires: datetime.datetime
         pem, expires = self._services.builder.server_certificate(amphora.id)
         self._check_lease(job)

@@ -19,7 +19,7 @@ from sriov_provider.errors import Code, ProviderError
 from sriov_provider.records import Job, JobState
 from sriov_provider.worker import drift, engine, flow, plan
 from sriov_provider.worker.book import Book
-from sriov_provider.worker.run import Run, Services
+from sriov_provider.worker.run import Run, Services, check_attempt
 
 LOG = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Repairs:
         book = Book(self._sessions, inventory)
         run = Run(made, self._services, self._services.network, book, self._check_lease)
         try:
-            self._check_attempt(job)
+            check_attempt(job, self._services.settings.worker.max_attempts)
             engine.run(flow.build(run), self._executor)
         except ProviderError as error:
             if error.reason.code is Code.LEASE_LOST:
@@ -59,15 +59,6 @@ class Repairs:
         told = {repair.amphora_id: repair for repair in run.repairs}
         ids = [a.record.id for a in made.amphorae]
         self._finish(job, [told.get(i, Repair(i, False, False)) for i in ids])
-
-    def _check_attempt(self, job: Job) -> None:
-        """A job that kills its workers ends."""
-        if job.attempt > self._services.settings.worker.max_attempts:
-            raise ProviderError(
-                Code.INTERNAL,
-                "The operation was interrupted too often.",
-                f"Repair job {job.id} was begun {job.attempt - 1} times and never came to an end.",
-            )
 
     def _finish(self, job: Job, repairs: list[Repair]) -> None:
         failed = any(repair.repaired is False for repair in repairs)

@@ -27,6 +27,19 @@ _FIRST_PAUSE = 0.1
 PATIENCE = (2.0, 5.0)
 
 
+def check_attempt(job: Job, attempts: int) -> None:
+    """Runs beyond the last attempt follow workers that died; a job that kills them ends.
+
+    :raises ProviderError: INTERNAL
+    """
+    if job.attempt > attempts:
+        raise ProviderError(
+            Code.INTERNAL,
+            "The operation was interrupted too often.",
+            f"Job {job.id} was begun {job.attempt - 1} times and never came to an end.",
+        )
+
+
 @dataclasses.dataclass(frozen=True)
 class Services:
     """The outside world, one object per contract; shared by all runs of a worker."""

@@ -27,7 +27,7 @@ from sriov_provider.worker.book import Book
 from sriov_provider.worker.plan_model import Plan
 from sriov_provider.worker.renewals import Renewals
 from sriov_provider.worker.repair import Repairs
-from sriov_provider.worker.run import Run, Services, may_pass
+from sriov_provider.worker.run import Run, Services, check_attempt, may_pass
 from sriov_provider.worker.trees import TreeReader
 
 LOG = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class Runner:
             return
         lb: tree.LoadBalancer | None = None
         try:
-            self._check_attempt(job)
+            check_attempt(job, self._services.settings.worker.max_attempts + _INTERRUPTIONS)
             inventory = self._inventory(job.load_balancer_id)
             if job.removes_load_balancer:
                 lb = self._last_tree(job, inventory)
@@ -101,15 +101,6 @@ class Runner:
         except ProviderError as error:
             LOG.warning("Job %s goes on without a tree: %s", job.id, error.reason)
             return None
-
-    def _check_attempt(self, job: Job) -> None:
-        """Runs beyond the last attempt follow workers that died; a job that kills them ends."""
-        if job.attempt > self._services.settings.worker.max_attempts + _INTERRUPTIONS:
-            raise ProviderError(
-                Code.INTERNAL,
-                "The operation was interrupted too often.",
-                f"Job {job.id} was begun {job.attempt - 1} times and never came to an end.",
-            )
 
     def _execute(self, job: Job, lb: tree.LoadBalancer | None, inventory: Inventory) -> Run:
         network = CachedReads(self._services.network)
