@@ -1,0 +1,1 @@
+"""Ports as os-vif knows them: its objects, and the plugs that its plugins make."""
