@@ -126,6 +126,16 @@ OPTS = (
         help="Let the amphora answer ICMP echo requests to VIP addresses on ports that the amphora "
         "filters.",
     ),
+    cfg.StrOpt(
+        "compute_driver",
+        default="nova",
+        choices=[
+            ("nova", "virtual machines of Nova"),
+            ("local", "namespaces on the worker's own host, without Nova and Glance"),
+            ("zun", "containers of Zun"),
+        ],
+        help="What amphorae are.",
+    ),
     cfg.FloatOpt(
         "preflight_timeout",
         default=0.8,

@@ -14,7 +14,7 @@ from sriov_provider.api.refusal import failed
 from sriov_provider.api.store import DatabaseStore, Store
 from sriov_provider.api.vip_port import VipPorts
 from sriov_provider.cloud import Cloud
-from sriov_provider.compute.nova import NovaCompute
+from sriov_provider.compute import drivers
 from sriov_provider.db.engine import Sessions
 from sriov_provider.deadline import Deadline
 from sriov_provider.network.neutron import NeutronNetwork
@@ -63,7 +63,7 @@ def _made(config_files: tuple[str, ...]) -> Services:
     network = NeutronNetwork(cloud)
     return Services(
         DatabaseStore(sessions, Client(config_files).wake),
-        CloudReads(network, NovaCompute(cloud), deadline),
+        CloudReads(network, drivers.build(conf, cloud), deadline),
         VipPorts(network, deadline),
         settings,
     )

@@ -6,6 +6,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Protocol
 
+from sriov_provider import vnic
+from sriov_provider.network.base import Port
+
 # Of the server's metadata; its value is the owner's tag.
 OWNER_KEY = "octavia_sriov"
 
@@ -51,9 +54,28 @@ class Server:
     image_id: str | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class ReadBack:
+    """What became of the wish to plug a port.
+
+    :ivar state: whether the port is in place
+    :ivar filter: who filters its traffic
+    :ivar vif_type: what the request became
+    :ivar pci_slot: PCI address of the VF, where there is one
+    """
+
+    state: vnic.Binding
+    filter: vnic.Filter
+    vif_type: str | None = None
+    pci_slot: str | None = None
+
+
 class Compute(Protocol):
     """All verbs raise :class:`~sriov_provider.errors.ProviderError`; deletes and detaches of what
     is gone already are no error."""
+
+    def start(self) -> None:
+        """Once in a worker, before its first job."""
 
     def image_id(self, tag: str, owner: str | None) -> str:
         """Newest active image with this tag. NOT_FOUND names the tag and owner."""
@@ -85,3 +107,10 @@ class Compute(Protocol):
 
     def detach_port(self, server_id: str, port_id: str) -> None:
         """Ask for the detach; does not wait."""
+
+    def read_back(self, port: Port, server_host: str | None) -> ReadBack:
+        """What became of a port that is plugged; asks nobody but this host.
+
+        :param port: as Neutron shows it now
+        :param server_host: where its server runs; None when nobody tells
+        """

@@ -10,12 +10,14 @@ from typing import Any
 
 from sriov_provider import cloud_errors
 from sriov_provider.cloud import COMPUTE, IMAGE, Cloud
-from sriov_provider.compute.base import OWNER_KEY, Server, ServerSpec
+from sriov_provider.compute import binding
+from sriov_provider.compute.base import OWNER_KEY, ReadBack, Server, ServerSpec
+from sriov_provider.network.base import Port
 from sriov_provider.rest import Rest
 
 LOG = logging.getLogger(__name__)
 
-# Nova's own upper limit of a page of server groups.
+# Nova's own upper limit of a page, of servers and of server groups.
 _PAGE = 1000
 
 
@@ -30,12 +32,27 @@ def server_groups(nova: Rest) -> Iterator[Mapping[str, Any]]:
         offset += len(page)
 
 
+def servers(nova: Rest) -> Iterator[Mapping[str, Any]]:
+    """All of our project. Not by :meth:`Rest.pages`, whose answers are in the debug log: Nova shows
+    an administrator the user data, which may hold an amphora's key."""
+    query: dict[str, Any] = {"limit": _PAGE}
+    while True:
+        page = nova.call("GET", "/servers/detail", params=query, secret=True).body
+        yield from page["servers"]
+        if not any(link.get("rel") == "next" for link in page.get("servers_links") or ()):
+            return
+        query["marker"] = page["servers"][-1]["id"]
+
+
 class NovaCompute:
     """Implements :class:`~sriov_provider.compute.base.Compute`. Thread-safe."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._nova = Rest(cloud, COMPUTE)
         self._glance = Rest(cloud, IMAGE)
+
+    def start(self) -> None:
+        """Nova is there already."""
 
     def image_id(self, tag: str, owner: str | None) -> str:
         query = {"tag": tag, "status": "active", "sort": "created_at:desc", "limit": 1}
@@ -99,11 +116,19 @@ class NovaCompute:
     def detach_port(self, server_id: str, port_id: str) -> None:
         self._nova.delete(f"/servers/{server_id}/os-interface/{port_id}")
 
+    def read_back(self, port: Port, server_host: str | None) -> ReadBack:
+        return binding.as_bound(port, server_host)
+
     def _is_attached(self, server_id: str, port_id: str) -> bool:
         return any(i["port_id"] == port_id for i in self._interfaces(server_id))
 
     def _interfaces(self, server_id: str) -> Any:
         return self._nova.get(f"/servers/{server_id}/os-interface")["interfaceAttachments"]
+
+
+def from_conf(_conf: Any, cloud: Cloud) -> NovaCompute:
+    """See :mod:`sriov_provider.compute.drivers`."""
+    return NovaCompute(cloud)
 
 
 def _request(spec: ServerSpec) -> dict[str, Any]:

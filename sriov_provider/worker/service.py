@@ -19,7 +19,7 @@ from oslo_config import cfg
 from sriov_provider import config
 from sriov_provider.amphora import client, octavia_config, octavia_rest
 from sriov_provider.cloud import Cloud
-from sriov_provider.compute.nova import NovaCompute
+from sriov_provider.compute import drivers
 from sriov_provider.db import jobs
 from sriov_provider.db.engine import Sessions
 from sriov_provider.db.retention import Retention
@@ -76,6 +76,7 @@ class Worker:
         self._retention = Retention(self._sessions, worker.job_retention)
         self._stopping = threading.Event()
         outside = world or services(conf, self.settings)
+        self._compute = outside.compute
         interval = self.settings.firewall_check_interval
         self._watch = Watch(self._sessions, outside.amphora, interval, self._hint)
         self.runner = Runner(
@@ -109,6 +110,7 @@ class Worker:
             service manager) starts the worker anew
         :raises ProviderError: CONFIGURATION when heartbeats cannot be heard
         """
+        self._compute.start()
         if self._health:
             self._health.open()
         listener = server.build(self.settings.config_files, self.settings.worker.owner, self.wake)
@@ -235,7 +237,7 @@ def services(conf: Any, settings: config.Settings) -> Services:
     cloud = Cloud(conf)
     networking = conf.networking
     return Services(
-        compute=NovaCompute(cloud),
+        compute=drivers.build(conf, cloud),
         network=NeutronNetwork(cloud, networking.max_retries, networking.retry_interval),
         amphora=client.AgentClient(octavia_rest.Agents(), octavia_config.Templates()),
         builder=octavia_config.OctaviaAmphoraBuilder(settings.health.controllers),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from sriov_provider import cloud_errors
-from sriov_provider.compute.base import Server, ServerSpec
-from sriov_provider.network.base import FixedIp, PortSpec
+from sriov_provider.compute import binding
+from sriov_provider.compute.base import ReadBack, Server, ServerSpec
+from sriov_provider.network.base import FixedIp, Port, PortSpec
 from sriov_provider.vnic import VF_KINDS
 from tests.fakes import errors
 from tests.fakes.faults import verb
@@ -13,6 +14,12 @@ from tests.fakes.state import ServerGroupRow, ServerRow, State, new_id
 
 class FakeCompute(State):
     """Implements :class:`~sriov_provider.compute.base.Compute`."""
+
+    def start(self) -> None:
+        """No call to anybody, so no verb to fail; as :meth:`read_back`."""
+
+    def read_back(self, port: Port, server_host: str | None) -> ReadBack:
+        return binding.as_bound(port, server_host)
 
     @verb
     def image_id(self, tag: str, owner: str | None) -> str:

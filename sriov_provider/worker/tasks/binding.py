@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from sriov_provider import vnic
+from sriov_provider.compute.base import ReadBack
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.network.base import Port
 from sriov_provider.records import AmphoraRecord, PortRecord
@@ -29,13 +30,13 @@ def attach_port(run: Run, record: PortRecord, *, booted: bool) -> PortRecord:
     if port is None or port.device_id != amphora.compute_id:
         _plug(run, record, amphora)
         port = None
-    port = _bound(run, record, amphora, port)
+    port, became = _bound(run, record, amphora, port)
     return run.book.save_port(
         dataclasses.replace(
             noted(record, port),
-            filter=vnic.decide_filter(port.vif_type, port.port_filter, port.port_security),
-            vif_type=port.vif_type,
-            pci_slot=port.pci_slot,
+            filter=became.filter,
+            vif_type=became.vif_type,
+            pci_slot=became.pci_slot,
         )
     )
 
@@ -60,27 +61,29 @@ def _plug(run: Run, record: PortRecord, amphora: AmphoraRecord) -> None:
         raise
 
 
-def _bound(run: Run, record: PortRecord, amphora: AmphoraRecord, seen: Port | None) -> Port:
-    """The port once it is bound.
+def _bound(
+    run: Run, record: PortRecord, amphora: AmphoraRecord, seen: Port | None
+) -> tuple[Port, ReadBack]:
+    """The port once it is in place, and what it became.
 
     :param seen: as it was read already
     """
     known = [seen] if seen is not None else []
     last = ""
 
-    def look() -> Port | None:
+    def look() -> tuple[Port, ReadBack] | None:
         nonlocal last
         assert record.neutron_id is not None
         port = known.pop() if known else run.network.port(record.neutron_id)
         if port is None:
             raise gone(record)
-        state = vnic.judge(port.vif_type, port.host, amphora.host)
+        became = run.services.compute.read_back(port, amphora.host)
         last = f"Neutron has vif_type {port.vif_type or 'unbound'}, host {port.host or 'none'}"
-        if state is vnic.Binding.FAILED:
+        if became.state is vnic.Binding.FAILED:
             raise _not_connected(run, record, amphora, Code.BINDING_FAILED, last)
-        if state is vnic.Binding.ELSEWHERE:
+        if became.state is vnic.Binding.ELSEWHERE:
             raise _not_connected(run, record, amphora, Code.WRONG_HOST, last)
-        return port if state is vnic.Binding.BOUND else None
+        return (port, became) if became.state is vnic.Binding.BOUND else None
 
     late = ProviderError(Code.NOT_BOUND, _USER, "", retriable=True)
     try:
