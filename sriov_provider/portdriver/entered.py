@@ -1,0 +1,75 @@
+"""Threads inside of network namespaces."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from pyroute2 import netns
+
+from sriov_provider.portdriver.base import Namespace
+from sriov_provider.portdriver.kernel import NamespaceGoneError
+
+T = TypeVar("T")
+RUN = Path("/run/netns")
+
+
+def path(namespace: Namespace) -> Path:
+    """Where the kernel shows it."""
+    if isinstance(namespace, int):
+        return Path(f"/proc/{namespace}/ns/net")
+    return RUN / namespace  # an absolute path stays what it is
+
+
+@contextlib.contextmanager
+def opened(namespace: Namespace | None) -> Iterator[int]:
+    """A file descriptor of the namespace; None: the one the calling thread is in.
+
+    :raises NamespaceGoneError: when there is none
+    """
+    where = Path("/proc/thread-self/ns/net") if namespace is None else path(namespace)
+    try:
+        handle = os.open(where, os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, ProcessLookupError, NotADirectoryError) as gone:
+        raise NamespaceGoneError(str(namespace)) from gone
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def identity(namespace: Namespace) -> str | None:
+    """Tells a namespace from another of the same name; None when it is gone."""
+    try:
+        with opened(namespace) as handle:
+            seen = os.fstat(handle)
+    except NamespaceGoneError:
+        return None
+    return f"{seen.st_dev}:{seen.st_ino}"
+
+
+def inside(namespace: Namespace | None, work: Callable[[], T]) -> T:
+    """Call ``work`` in the namespace: in a thread of its own, which ends with it.
+
+    :raises NamespaceGoneError: when there is none
+    """
+    if namespace is None:
+        return work()
+    with opened(namespace) as handle, ThreadPoolExecutor(max_workers=1) as pool:
+        return pool.submit(_entered, handle, work).result()
+
+
+def _entered(handle: int, work: Callable[[], T]) -> T:
+    try:
+        netns.setns(handle)
+    except OSError as error:
+        if error.errno == errno.EINVAL:
+            # The namespace has ended; the file it was mounted on is still there.
+            raise NamespaceGoneError("not a network namespace") from error
+        raise
+    return work()

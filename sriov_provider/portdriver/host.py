@@ -1,0 +1,143 @@
+"""The ports of one host: plugged into network namespaces, taken out, and put right again."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sriov_provider.errors import Code, ProviderError
+from sriov_provider.portdriver import entered, namespaces, wish
+from sriov_provider.portdriver.base import (
+    SRIOV,
+    STANDIN,
+    Namespace,
+    Plugged,
+    Report,
+    Settings,
+)
+from sriov_provider.portdriver.claims import LEAVING, PLUGGED, Claim
+from sriov_provider.portdriver.driver import Driver
+from sriov_provider.portdriver.kernel import USER
+from sriov_provider.portdriver.machine import Machine, machine
+from sriov_provider.portdriver.sriov import SriovDriver
+from sriov_provider.portdriver.standin import StandinDriver
+
+__all__ = ["HostPorts", "Plugged", "Report", "Settings"]
+
+
+class HostPorts:
+    """Plugs a VF where the port's physical network is mapped to a PF, else a stand-in.
+
+    :param settings: of the port driver
+    :param host: the machine; by default this one
+    """
+
+    def __init__(self, settings: Settings, host: Machine | None = None) -> None:
+        self._settings = settings
+        self._machine = host or machine(settings)
+        self._claims = self._machine.claims
+        self._drivers: dict[str, Driver] = {
+            SRIOV: SriovDriver(settings, self._machine),
+            STANDIN: StandinDriver(settings, self._machine),
+        }
+
+    def driver(self, neutron_port: Mapping[str, Any], network: Mapping[str, Any] | None) -> Driver:
+        """The one that serves the port.
+
+        :raises ProviderError: when none does
+        """
+        asked = wish.wish(neutron_port, network)
+        if asked.physnet in {physnet for physnet, _ in self._settings.mappings}:
+            return self._drivers[SRIOV]
+        if self._settings.standin:
+            return self._drivers[STANDIN]
+        mapped = ", ".join(f"{n}:{pf}" for n, pf in self._settings.mappings) or "nothing"
+        text = (
+            f"port {asked.port_id}: physical network {asked.physnet} is not in [port_driver] "
+            f"physical_device_mappings ({mapped}), and [port_driver] standin allows no stand-in"
+        )
+        raise ProviderError(Code.CONFIGURATION, USER, text)
+
+    def plug(
+        self,
+        neutron_port: Mapping[str, Any],
+        subnets: Sequence[Mapping[str, Any]],
+        network: Mapping[str, Any] | None,
+        namespace: Namespace,
+        name: str,
+    ) -> Plugged:
+        """Make the port's interface and put it into a namespace, down; twice makes one.
+
+        :param network: as somebody sees it who sees ``provider:*``
+        :param name: of the interface inside
+        :raises ProviderError: with the reason; what had been done is undone
+        """
+        driver = self.driver(neutron_port, network)
+        asked = wish.wish(neutron_port, network)
+        with self._claims.locked(), driver.undone(asked.port_id):
+            claim = driver.bind(asked, driver.claim(asked.port_id))
+            if claim.namespace not in (None, namespace):
+                namespaces.move_out(claim.namespace, claim.mac, self._machine.links)
+            claim = self._claims.write(
+                dataclasses.replace(
+                    claim,
+                    namespace=namespace,
+                    identity=entered.identity(namespace),
+                    name=name,
+                )
+            )
+            link = driver.on_host(claim)
+            device = link.name if link else claim.device
+            links = self._machine.links
+            namespaces.move_in(device, namespace, name, asked.mac, asked.mtu, links)
+            return _plugged(self._claims.write(dataclasses.replace(claim, phase=PLUGGED)))
+
+    def unplug(self, neutron_port_id: str) -> None:
+        """Take the port's interface away, wherever it is; nothing happens where there is none.
+
+        :raises ProviderError: when the device could not be put back; call again
+        """
+        with self._claims.locked():
+            for claim in self._claims.of_port(neutron_port_id):
+                self._release(claim)
+
+    def plugged(self) -> tuple[Plugged, ...]:
+        """The ports that are where they were put, as disk and kernel tell."""
+        return tuple(_plugged(c) for c in self._claims.all() if self._whole(c))
+
+    def reconcile(self, wanted: Collection[str]) -> Report:
+        """Put right what a crash, a reboot or somebody else's hand has left.
+
+        :param wanted: ids of the ports that should be plugged
+        """
+        kept: list[str] = []
+        released: list[str] = []
+        lost: list[str] = []
+        with self._claims.locked():
+            for claim in self._claims.all():
+                if claim.port_id in wanted and self._whole(claim):
+                    kept.append(claim.port_id)
+                    continue
+                self._release(claim)
+                (lost if claim.port_id in wanted else released).append(claim.port_id)
+        return Report(tuple(kept), tuple(released), tuple(lost))
+
+    def _whole(self, claim: Claim) -> bool:
+        return (
+            claim.phase == PLUGGED
+            and claim.namespace is not None
+            and claim.identity == entered.identity(claim.namespace)
+            and self._drivers[claim.driver].whole(claim)
+        )
+
+    def _release(self, claim: Claim) -> None:
+        driver = self._drivers[claim.driver]
+        driver.free(self._claims.write(dataclasses.replace(claim, phase=LEAVING)))
+
+
+def _plugged(claim: Claim) -> Plugged:
+    assert claim.namespace is not None
+    return Plugged(
+        claim.port_id, claim.mac, claim.device, claim.driver, claim.namespace, claim.name
+    )

@@ -1,0 +1,117 @@
+"""Network interfaces over netlink."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections.abc import Iterator
+from typing import Any
+
+from pyroute2 import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+from sriov_provider.portdriver import entered
+from sriov_provider.portdriver.base import Namespace
+from sriov_provider.portdriver.kernel import Change, Link, RefusedError
+
+_UP = 1  # IFF_UP
+_GLOBAL = 0  # RT_SCOPE_UNIVERSE
+
+
+class KernelLinks:
+    """:class:`~sriov_provider.portdriver.kernel.Links` of this machine."""
+
+    def all(self, namespace: Namespace | None = None) -> tuple[Link, ...]:
+        return entered.inside(namespace, _read)
+
+    def change(self, index: int, change: Change, namespace: Namespace | None = None) -> None:
+        with refused(f"interface {index} cannot be given {_words(change)}"):
+            entered.inside(namespace, lambda: _change(index, change))
+
+    def move(
+        self, index: int, name: str, source: Namespace | None, target: Namespace | None
+    ) -> None:
+        with (
+            entered.opened(target) as handle,
+            refused(f"interface {index} cannot be moved to {target or 'the host'} as {name}"),
+        ):
+            entered.inside(source, lambda: _set(index, net_ns_fd=handle, ifname=name))
+
+    def add_pair(self, name: str, peer: str) -> None:
+        with refused(f"the pair {name}, {peer} cannot be made"), IPRoute() as ip:
+            ip.link("add", ifname=name, kind="veth", peer={"ifname": peer})
+
+    def add_bridge(self, name: str, alias: str) -> None:
+        with refused(f"bridge {name} cannot be made"), IPRoute() as ip:
+            ip.link("add", ifname=name, kind="bridge")
+            index = _index(ip, name)
+            ip.link("set", index=index, ifalias=alias)
+
+    def delete(self, name: str) -> None:
+        with refused(f"interface {name} cannot be deleted", gone=True), IPRoute() as ip:
+            index = _index(ip, name)
+            if index is not None:
+                ip.link("del", index=index)
+
+
+@contextlib.contextmanager
+def refused(what: str, gone: bool = False) -> Iterator[None]:
+    """Tell of the kernel's refusals in our words.
+
+    :param gone: whether it is fine when the interface is no longer there
+    """
+    try:
+        yield
+    except NetlinkError as error:
+        if gone and error.code == errno.ENODEV:
+            return
+        raise RefusedError(what, error.code, str(error)) from error
+
+
+def _index(ip: Any, name: str) -> int | None:
+    return next(iter(ip.link_lookup(ifname=name)), None)
+
+
+def _read() -> tuple[Link, ...]:
+    with IPRoute() as ip:
+        addresses: dict[int, list[str]] = {}
+        for one in ip.get_addr():
+            if one["scope"] == _GLOBAL:
+                addresses.setdefault(one["index"], []).append(one.get_attr("IFA_ADDRESS"))
+        return tuple(_link(one, addresses.get(one["index"], [])) for one in ip.get_links())
+
+
+def _link(told: Any, addresses: list[str]) -> Link:
+    info = told.get_attr("IFLA_LINKINFO")
+    return Link(
+        index=told["index"],
+        name=told.get_attr("IFLA_IFNAME"),
+        mac=(told.get_attr("IFLA_ADDRESS") or "").lower(),
+        mtu=told.get_attr("IFLA_MTU") or 0,
+        up=bool(told["flags"] & _UP),
+        parent=told.get_attr("IFLA_PARENT_DEV_NAME"),
+        master=told.get_attr("IFLA_MASTER"),
+        kind=info.get_attr("IFLA_INFO_KIND") if info else None,
+        addresses=tuple(addresses),
+    )
+
+
+def _change(index: int, change: Change) -> None:
+    named: tuple[tuple[str, Any], ...] = (
+        ("ifname", change.name),
+        ("address", change.mac),
+        ("mtu", change.mtu),
+        ("master", change.master),
+        ("ifalias", change.alias),
+        ("state", None if change.up is None else "up" if change.up else "down"),
+    )
+    _set(index, **{key: value for key, value in named if value is not None})
+
+
+def _set(index: int, **values: Any) -> None:
+    with IPRoute() as ip:
+        ip.link("set", index=index, **values)
+
+
+def _words(change: Change) -> str:
+    return str(change).removeprefix("Change")

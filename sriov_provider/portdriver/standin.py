@@ -1,0 +1,130 @@
+"""A stand-in for a VF: one end of a pair whose other end is on a bridge of the port's segment.
+
+Unlike a VF it ends with the namespace it is in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+from pathlib import Path
+
+from sriov_provider.errors import Code, ProviderError
+from sriov_provider.portdriver.base import STANDIN
+from sriov_provider.portdriver.claims import BOUND, TAKEN, Claim
+from sriov_provider.portdriver.driver import Driver
+from sriov_provider.portdriver.kernel import USER, Change, Link, NamespaceGoneError
+from sriov_provider.portdriver.namespaces import by_mac, by_name
+from sriov_provider.portdriver.wish import Wish
+
+_SYSCTL = Path("/proc/sys/net/ipv6/conf")
+
+
+def bridge_name(segment: str) -> str:
+    """Of the bridge all stand-ins of a segment are on.
+
+    :param segment: as :attr:`sriov_provider.portdriver.wish.Wish.segment` has it
+    """
+    return "svb" + hashlib.sha256(segment.encode()).hexdigest()[:11]
+
+
+class StandinDriver(Driver):
+    """A claim's device is the name of the end that stays on the host."""
+
+    name = STANDIN
+    bindings = ("veth",)
+
+    def bind(self, wish: Wish, claim: Claim | None) -> Claim:
+        if not self._settings.standin:
+            text = f"port {wish.port_id}: [port_driver] standin does not allow stand-ins"
+            raise ProviderError(Code.CONFIGURATION, USER, text)
+        claim = self._take(wish, claim)
+        self._pair(claim)
+        self._bridge(wish.segment)
+        end = self._host_end(claim)
+        bridge = by_name(self._links, bridge_name(wish.segment))
+        if end is None or bridge is None:
+            text = f"port {wish.port_id}: its stand-in was taken away while it was set up"
+            raise ProviderError(Code.INTERNAL, USER, text, retriable=True)
+        self._machine.fence.guard(claim.device, wish.mac)
+        change = Change(mtu=wish.mtu, master=bridge.index, up=wish.up)
+        self._links.change(end.index, change)
+        inner = self.on_host(claim)
+        if inner is not None:
+            self._links.change(inner.index, Change(mac=wish.mac, mtu=wish.mtu))
+        if claim.phase == TAKEN:
+            claim = self._claims.write(dataclasses.replace(claim, phase=BOUND))
+        return claim
+
+    def free(self, claim: Claim) -> None:
+        self._links.delete(claim.device)
+        self._machine.fence.open(claim.device)
+        self._tidy(claim.segment)
+        self._claims.remove(claim.device)
+
+    def on_host(self, claim: Claim) -> Link | None:
+        return by_name(self._links, _inner(claim.device)) or by_mac(self._links, claim.mac)
+
+    def whole(self, claim: Claim) -> bool:
+        return self._host_end(claim) is not None and self._inside(claim)
+
+    def _take(self, wish: Wish, claim: Claim | None) -> Claim:
+        before = claim
+        claim = claim or Claim(wish.port_id, wish.mac, f"svh{wish.port_id[:11]}", STANDIN)
+        claim = dataclasses.replace(
+            claim, mac=wish.mac, segment=wish.segment, boot=self._machine.boot
+        )
+        if before is not None and before.segment != claim.segment:
+            # The port's network has changed its segment: off the old bridge first.
+            self._links.delete(claim.device)
+            self._tidy(before.segment)
+        return claim if claim == before else self._claims.write(claim)
+
+    def _pair(self, claim: Claim) -> None:
+        if self._host_end(claim) is not None:
+            if self.on_host(claim) is not None or self._inside(claim):
+                return
+            # Its namespace has ended, and the kernel has not yet come round to it.
+            self._links.delete(claim.device)
+        self._links.add_pair(claim.device, _inner(claim.device))
+        _silence(claim.device)
+
+    def _bridge(self, segment: str) -> None:
+        name = bridge_name(segment)
+        if by_name(self._links, name) is None:
+            self._links.add_bridge(name, segment)
+        self._machine.fence.shut(name)
+        _silence(name)
+        bridge = by_name(self._links, name)
+        if bridge is not None and not bridge.up:
+            self._links.change(bridge.index, Change(up=True))
+
+    def _tidy(self, segment: str) -> None:
+        """Take the bridge away after its last port."""
+        links = self._links.all()
+        bridge = next((x for x in links if x.name == bridge_name(segment)), None)
+        if bridge is None or not any(x.master == bridge.index for x in links):
+            self._links.delete(bridge_name(segment))
+            self._machine.fence.open(bridge_name(segment))
+
+    def _host_end(self, claim: Claim) -> Link | None:
+        return by_name(self._links, claim.device)
+
+    def _inside(self, claim: Claim) -> bool:
+        if claim.namespace is None:
+            return False
+        with contextlib.suppress(NamespaceGoneError):
+            return by_mac(self._links, claim.mac, claim.namespace) is not None
+        return False
+
+
+def _inner(device: str) -> str:
+    return "svc" + device[3:]
+
+
+def _silence(device: str) -> None:
+    """No IPv6 of the host's own on it: neither address nor solicitations."""
+    path = _SYSCTL / device / "disable_ipv6"
+    if path.exists():
+        path.write_text("1")

@@ -1,0 +1,93 @@
+"""From Neutron's objects to what has to be set up. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from sriov_provider.errors import Code, ProviderError
+from sriov_provider.portdriver.kernel import USER
+
+_NO_VLAN = ("flat", None)
+
+
+@dataclasses.dataclass(frozen=True)
+class Wish:
+    """What a port needs on the host.
+
+    :ivar physnet: None: a tunnel, or a network whose ``provider:*`` was not shown
+    :ivar vlan: 0: untagged
+    :ivar segment: tells the networks of one host apart
+    :ivar mtu: None: the device's own
+    :ivar rate: Mbit/s the port may send; 0: as many as it can
+    :ivar pci_slot: the VF that somebody else has chosen
+    :ivar up: whether the port may carry traffic at all
+    """
+
+    port_id: str
+    mac: str
+    physnet: str | None = None
+    vlan: int = 0
+    qos: int = 0
+    proto: int = 0x8100
+    segment: str = ""
+    mtu: int | None = None
+    rate: int = 0
+    pci_slot: str | None = None
+    up: bool = True
+
+
+def wish(port: Mapping[str, Any], network: Mapping[str, Any] | None) -> Wish:
+    """:param port: of Neutron; ``qos_policy``, with its rules, is heard where the caller adds it
+    :raises ProviderError: when the port's network cannot be served by any device
+    """
+    network = network or {}
+    profile = port.get("binding:profile") or {}
+    physnet = network.get("provider:physical_network") or profile.get("physical_network")
+    vlan, proto = _vlan(port, network)
+    return Wish(
+        port_id=port["id"],
+        mac=port["mac_address"].lower(),
+        physnet=physnet,
+        vlan=vlan,
+        proto=proto,
+        segment=_segment(port, network),
+        mtu=network.get("mtu") or None,
+        rate=_rate(port.get("qos_policy") or {}),
+        pci_slot=profile.get("pci_slot"),
+        up=port.get("admin_state_up", True),
+    )
+
+
+def _vlan(port: Mapping[str, Any], network: Mapping[str, Any]) -> tuple[int, int]:
+    """Tag and protocol; a port that is bound as ``hw_veb`` tells its tag itself."""
+    kind = network.get("provider:network_type")
+    if kind == "vlan":
+        told = network.get("provider:segmentation_id")
+    else:
+        told = (port.get("binding:vif_details") or {}).get("vlan") if kind in _NO_VLAN else None
+    vlan = int(told or 0)
+    if not 0 <= vlan < 4095:
+        text = f"port {port['id']}: {vlan} is no VLAN"
+        raise ProviderError(Code.CONFIGURATION, USER, text)
+    # Neutron tags the tags of a network that is transparent to VLANs (802.1ad).
+    return vlan, 0x88A8 if vlan and network.get("vlan_qinq") else 0x8100
+
+
+def _segment(port: Mapping[str, Any], network: Mapping[str, Any]) -> str:
+    kind = network.get("provider:network_type")
+    if kind is None:
+        return f"network {port.get('network_id') or network.get('id')}"
+    where = network.get("provider:physical_network") or kind
+    return f"{where} {network.get('provider:segmentation_id') or 0}"
+
+
+def _rate(policy: Mapping[str, Any]) -> int:
+    """A VF counts in Mbit/s; less than one of them would be none at all."""
+    limits = [
+        rule["max_kbps"]
+        for rule in policy.get("rules") or ()
+        if rule.get("type") == "bandwidth_limit" and rule.get("direction", "egress") == "egress"
+    ]
+    return max(1, round(min(limits) / 1000)) if limits else 0
