@@ -15,8 +15,9 @@ from typing import Any
 
 from oslo_config import cfg
 
-from sriov_provider import config_health
+from sriov_provider import config_health, config_port_driver
 from sriov_provider.config_health import Health
+from sriov_provider.portdriver.base import Settings as PortSettings
 
 GROUP = "sriov_provider"
 
@@ -275,6 +276,7 @@ class Settings:
     :ivar firewall_check_interval: seconds, 0 for never
     :ivar sweep_grace: seconds
     :ivar health: of the health manager
+    :ivar ports: of the port driver, on hosts without Nova
     :ivar config_files: where they came from, for libraries that read the files themselves
     """
 
@@ -291,18 +293,20 @@ class Settings:
     sweep_grace: float = 3600.0
     certificates: Certificates = Certificates()
     health: Health = dataclasses.field(default_factory=Health)
+    ports: PortSettings = PortSettings()
     config_files: tuple[str, ...] = ()
 
 
 def list_opts() -> list[tuple[str, list[Any]]]:
     """For ``oslo-config-generator``: only our own options."""
-    return [(GROUP, list(OPTS))]
+    return [(GROUP, list(OPTS)), (config_port_driver.GROUP, list(config_port_driver.OPTS))]
 
 
 def parse(config_files: Sequence[str]) -> Any:
     """A private ``ConfigOpts`` over these files, with our options and the ones we share."""
     conf = cfg.ConfigOpts()
     conf.register_opts(OPTS, GROUP)
+    conf.register_opts(config_port_driver.OPTS, config_port_driver.GROUP)
     conf.register_opts(CONTROLLER_WORKER_OPTS, "controller_worker")
     conf.register_opts(HAPROXY_AMPHORA_OPTS, "haproxy_amphora")
     conf.register_opts(NOVA_OPTS, "nova")
@@ -357,6 +361,7 @@ def settings(conf: Any) -> Settings:
             float(conf.house_keeping.cert_interval), float(conf.house_keeping.cert_expiry_buffer)
         ),
         health=config_health.health(conf, GROUP),
+        ports=config_port_driver.port_driver(conf),
         config_files=tuple(str(f) for f in conf.default_config_files or ()),
     )
 
