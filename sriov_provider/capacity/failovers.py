@@ -35,6 +35,30 @@ def judge(
     )
 
 
+def elsewhere(
+    amphora_id: str,
+    avoid: Collection[str],
+    inside: Inside,
+    outside: Outside,
+    totals: Totals,
+) -> tuple[Verdict, tuple[str, ...], str]:
+    """Whether what comes in the place of an amphora finds its VFs, but not on these hosts.
+
+    :param avoid: its own host among them, so that what it gives back there is of no use
+    :returns: as of :func:`of_amphora`; an amphora without VFs is always possible
+    """
+    need = next(
+        (n for some in needs(inside, outside).values() for n in some if n.amphora_id == amphora_id),
+        None,
+    )
+    if need is None:
+        return Verdict.POSSIBLE, (), ""
+    table = rows_.table(inside, outside, totals)
+    room = {(row.physnet, row.host): row for row in table if row.host not in avoid}
+    verdict, hosts, why = of_amphora(need, False, room, surveyed(outside, totals))
+    return verdict, hosts, why.replace("No host has", "No other host has")
+
+
 def needs(inside: Inside, outside: Outside) -> dict[str, tuple[Need, ...]]:
     """What the amphorae of each load balancer have, and a failover has to find again."""
     where = rows_.places(inside, outside)
@@ -97,17 +121,19 @@ def of_load_balancer(
 ) -> Failover:
     """As the amphora with the worst prospect."""
     order = (Verdict.IMPOSSIBLE, Verdict.UNKNOWN, Verdict.POSSIBLE)
-    answers = [_amphora(need, release_first, room, surveyed) for need in amphorae]
+    answers = [of_amphora(need, release_first, room, surveyed) for need in amphorae]
     verdict, hosts, why = min(answers, key=lambda a: (order.index(a[0]), len(a[1])))
     return Failover(lb_id, verdict, release_first, amphorae, hosts, why)
 
 
-def _amphora(
+def of_amphora(
     need: Need,
     release_first: bool,
     room: Mapping[tuple[str | None, str | None], Row],
     surveyed: Collection[str],
 ) -> tuple[Verdict, tuple[str, ...], str]:
+    """The verdict, hosts that have all its VFs free, and a sentence when it is not possible or
+    not known to be."""
     sure, maybe = find_hosts(need, release_first, room)
     if sure:
         return Verdict.POSSIBLE, sure, ""

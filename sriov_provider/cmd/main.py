@@ -24,11 +24,13 @@ from sriov_provider.cmd import (
     explain,
     firewall,
     health,
+    rolling,
     sweep,
     worker,
 )
 
 COMMANDS = {
+    "amphora failover": rolling.Failover,
     "amphora list": amphora.List,
     "amphora show": amphora.Show,
     "capacity": capacity.Capacity,
@@ -37,9 +39,11 @@ COMMANDS = {
     "db upgrade": database.Upgrade,
     "db downgrade": database.Downgrade,
     "db current": database.Current,
+    "drain": rolling.Drain,
     "explain": explain.Explain,
     "firewall show": firewall.Show,
     "health": health.Health,
+    "refresh": rolling.Refresh,
     "sweep": sweep.Sweep,
     "worker": worker.Worker,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from sriov_provider import config
@@ -17,15 +18,32 @@ def look(conf: Any, ask_cloud: bool = True) -> Report:
     """:param conf: from :func:`sriov_provider.config.parse`
     :raises ProviderError: the provider's database cannot be read
     """
-    settings = config.settings(conf)
-    sessions = Sessions(settings.database_connection)
+    sessions = Sessions(config.settings(conf).database_connection)
     try:
-        inside = sessions.read(holdings.read)
+        seen = everything(conf, sessions, ask_cloud)
     finally:
         sessions.dispose()
-    stated = totals.parse(settings.vf_totals)
+    return report.make(seen.inside, seen.outside, seen.stated)
+
+
+@dataclasses.dataclass(frozen=True)
+class Everything:
+    """:ivar stated: by the operator"""
+
+    inside: Inside
+    outside: Outside
+    stated: totals.Totals
+
+
+def everything(conf: Any, sessions: Sessions, ask_cloud: bool = True) -> Everything:
+    """As it is now.
+
+    :raises ProviderError: the provider's database cannot be read
+    """
+    inside = sessions.read(holdings.read)
+    stated = totals.parse(config.settings(conf).vf_totals)
     outside = _ask(conf, inside, stated) if ask_cloud else Outside(unknown=(_NOT_ASKED,))
-    return report.make(inside, outside, stated)
+    return Everything(inside, outside, stated)
 
 
 def _ask(conf: Any, inside: Inside, stated: totals.Totals) -> Outside:

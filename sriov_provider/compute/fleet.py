@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from sriov_provider.cloud import COMPUTE, Cloud
-from sriov_provider.compute.base import OWNER_KEY
 from sriov_provider.compute.nova import NovaCompute, servers
 from sriov_provider.rest import Rest
 
@@ -29,7 +28,7 @@ class Sighting:
 
 class Fleet(Protocol):
     def sightings(self) -> Mapping[str, Sighting]:
-        """All servers of this provider, by id.
+        """All servers of our project, by id.
 
         :raises ProviderError: they cannot be listed
         """
@@ -42,8 +41,7 @@ class NovaFleet:
         self._nova = Rest(cloud, COMPUTE)
 
     def sightings(self) -> Mapping[str, Sighting]:
-        ours = (s for s in servers(self._nova) if OWNER_KEY in (s.get("metadata") or {}))
-        return {body["id"]: _sighting(body) for body in ours}
+        return {body["id"]: _sighting(body) for body in servers(self._nova)}
 
 
 class Images:

@@ -42,7 +42,7 @@ class Belongings:
             *map(self._security_group, self._security_groups(query)),
         )
         return (
-            *map(self._server, self._servers()),
+            *map(self._server, nova.servers(self._nova)),
             *(f for f in tagged if f.load_balancer_id),
             *map(_server_group, nova.server_groups(self._nova)),
         )
@@ -60,7 +60,7 @@ class Belongings:
 
     def look(self, kind: Kind, item: str) -> Found | None:
         """One thing, or None when there is no such thing. Nova's answers are kept out of the log
-        as in :meth:`_servers`."""
+        as in :func:`nova.servers`."""
         if kind is Kind.PORT:
             body = self._neutron.find(f"/ports/{item}")
             return self._port(body["port"]) if body else None
@@ -97,17 +97,6 @@ class Belongings:
         return self._neutron.pages(
             "/security-groups", "security_groups", fields=_GROUP_FIELDS, limit=_PAGE, **query
         )
-
-    def _servers(self) -> Iterator[Json]:
-        """Not by :meth:`Rest.pages`, whose answers are in the debug log: Nova shows an
-        administrator the user data, which may hold an amphora's key."""
-        query: dict[str, Any] = {"limit": _PAGE}
-        while True:
-            page = self._nova.call("GET", "/servers/detail", params=query, secret=True).body
-            yield from page["servers"]
-            if not any(link.get("rel") == "next" for link in page.get("servers_links") or ()):
-                return
-            query["marker"] = page["servers"][-1]["id"]
 
     def _port(self, body: Json) -> Found:
         found = _tagged(Kind.PORT, body, self._neutron)

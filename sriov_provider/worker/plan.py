@@ -104,7 +104,7 @@ def _make(
 
 def _with_others(made: Plan, wanted: tree.LoadBalancer, cast: roles.Cast, facts: Facts) -> Plan:
     """What an amphora has to do with those beside and those before it."""
-    policy = _anti_affinity(wanted, made.topology, facts)
+    policy = anti_affinity(wanted.flavor, made.topology, facts.settings.anti_affinity)
     stale = any(a.state is AmphoraState.STALE for a in cast.kept)
     changed = stale or not all(a.serves for a in cast.kept)
     when = _release_when(made.job, wanted, cast, policy, facts)
@@ -176,13 +176,16 @@ def _half_done(kept: tuple[AmphoraRecord, ...], inventory: Inventory) -> bool:
     return bool(ids) or any(p.neutron_id is None for p in inventory.ports)
 
 
-def _anti_affinity(lb: tree.LoadBalancer, topology: str, facts: Facts) -> str | None:
-    """A server group makes sense only for a pair."""
+def anti_affinity(flavor: Mapping[str, Any], topology: str, default: str | None) -> str | None:
+    """The policy of the server group, which makes sense only for a pair.
+
+    :param default: of load balancers whose flavor names none
+    """
     if topology == roles.SINGLE:
         return None
-    asked: Any = lb.flavor.get("anti_affinity")
+    asked: Any = flavor.get("anti_affinity")
     names = {"strict": STRICT, "soft": "soft-anti-affinity", "off": None}
-    return names.get(asked, facts.settings.anti_affinity)
+    return names.get(asked, default)
 
 
 def _release_when(
