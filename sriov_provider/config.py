@@ -293,7 +293,7 @@ class Settings:
     sweep_grace: float = 3600.0
     certificates: Certificates = Certificates()
     health: Health = dataclasses.field(default_factory=Health)
-    ports: PortSettings = PortSettings()
+    ports: PortSettings = dataclasses.field(default_factory=PortSettings)
     config_files: tuple[str, ...] = ()
 
 
