@@ -144,3 +144,17 @@ CASES = (
     Case("hw_veb", "hw_veb", "direct", {"vlan": "107"}, None),
     Case("hw_veb-macvtap", "hw_veb", "macvtap", {"vlan": "107"}, None),
 )
+
+
+def fields(vif: Any) -> Any:
+    """All that an os-vif object says, without the order in which its fields were set."""
+    return _settled(vif.obj_to_primitive())
+
+
+def _settled(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_settled(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    changes = "versioned_object.changes"
+    return {k: sorted(v) if k == changes else _settled(v) for k, v in value.items()}
