@@ -5,16 +5,16 @@ Unlike a VF it ends with the namespace it is in.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 from pathlib import Path
 
 from sriov_provider.errors import Code, ProviderError
+from sriov_provider.portdriver import entered
 from sriov_provider.portdriver.base import STANDIN
 from sriov_provider.portdriver.claims import BOUND, TAKEN, Claim
 from sriov_provider.portdriver.driver import Driver
-from sriov_provider.portdriver.kernel import USER, Change, Link, NamespaceGoneError
+from sriov_provider.portdriver.kernel import USER, Change, Link
 from sriov_provider.portdriver.namespaces import by_mac, by_name
 from sriov_provider.portdriver.wish import Wish
 
@@ -112,11 +112,14 @@ class StandinDriver(Driver):
         return by_name(self._links, claim.device)
 
     def _inside(self, claim: Claim) -> bool:
-        if claim.namespace is None:
-            return False
-        with contextlib.suppress(NamespaceGoneError):
-            return by_mac(self._links, claim.mac, claim.namespace) is not None
-        return False
+        """Also where those who live in the namespace have moved it on to one of their own: a pair
+        of which one end is here has the other one somewhere."""
+        return (
+            claim.identity is not None
+            and claim.namespace is not None
+            and claim.identity == entered.identity(claim.namespace)
+            and self.on_host(claim) is None
+        )
 
 
 def _inner(device: str) -> str:
