@@ -1,0 +1,102 @@
+"""``python -m tests.igb [NAME...]``: checks on SR-IOV VFs, in a guest with two emulated cards.
+
+NAME: only checks whose names hold one of these. ``SRIOV_IGB_*`` (settings.py) say the rest.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.igb import brought, qemu, rendered, report, trees
+from tests.igb.guest.checks import names
+from tests.igb.settings import RULE, Settings, Unavailable, from_environment
+
+LEFT_OUT = """\
+{rule}
+! LEFT OUT: the checks on emulated SR-IOV cards: {why}.
+{rule}"""
+NOT_ROOT = "root is needed to make the guest's image"
+
+
+def interrupt(*_: object) -> None:
+    """SIGTERM ends the run as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def watch(settings: Settings, words: list[str], run: qemu.Run) -> tuple[list[report.Result], bool]:
+    """One guest from start to end; results are printed as they come."""
+    seen: list[report.Result] = []
+    deadline = time.monotonic() + settings.limit
+    with qemu.started(words, run) as process:
+        alive = True
+        while alive:
+            time.sleep(0.2)
+            alive = process.poll() is None
+            found, ended = report.results(_lines(run.results))
+            for result in found[len(seen) :]:
+                print(report.told(result), flush=True)
+            seen = found
+            if ended or time.monotonic() > deadline:
+                break
+    if time.monotonic() > deadline:
+        print(f"The guest was ended after {settings.limit:.0f} s.")
+    return report.results(_lines(run.results))
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+
+
+def check(settings: Settings, wanted: list[str]) -> int:
+    """Image, guest, summary; the exit code."""
+    begun = time.monotonic()
+    image, made = trees.image(settings)
+    took = time.monotonic() - begun
+    print(f"Image {'made' if made else 'kept'}: {image.root} ({took:.0f} s)", flush=True)
+    directory = Path(tempfile.mkdtemp(prefix="run-", dir=settings.cache))
+    try:
+        accel, why = qemu.accelerator(image, directory, settings.accel)
+        print(f"Guest runs on {accel}" + (f" ({why})" if why else ""), flush=True)
+        run = qemu.Run(
+            directory, brought.disk(directory, rendered.everything(), {"checks": wanted})
+        )
+        found, ended = watch(settings, qemu.command(image, run, accel), run)
+        text, code = report.summary(found, ended, wanted)
+        if not ended:
+            print("\n".join(["End of its console:", *_lines(run.console)[-40:]]))
+        print(f"{text}\nin {time.monotonic() - begun:.0f} s")
+        return code
+    finally:
+        shutil.rmtree(directory)
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code: 0 only when every check passed, or without root."""
+    settings = from_environment()
+    if os.geteuid() != 0:
+        print(LEFT_OUT.format(rule=RULE, why=NOT_ROOT), flush=True)
+        return 0
+    wanted = [n for n in names() if not arguments or any(part in n for part in arguments)]
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        with trees.locked(settings):
+            return check(settings, wanted)
+    except Unavailable as problem:
+        print(LEFT_OUT.format(rule=RULE, why=problem), flush=True)
+        return 0 if settings.optional else 1
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

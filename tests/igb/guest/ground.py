@@ -1,0 +1,168 @@
+"""What checks stand on: two hosts (one for each card) whose ports the product plugs."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sriov_provider.portdriver.base import Settings
+from sriov_provider.portdriver.host import HostPorts
+from tests.functional import netns
+from tests.igb import scenario
+from tests.igb.guest.cards import cards, link, until
+
+PHYSNET = "physnet1"
+STATE = Path("/var/lib/octavia-sriov")
+
+
+class Space(netns.Namespace):
+    """A namespace with the name it is given."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        netns.run("ip", "netns", "add", name)
+        self.ip("link", "set", "lo", "up")
+
+    def works(self, *command: str) -> bool:
+        """Whether a command in it succeeds."""
+        return netns._works("ip", "netns", "exec", self.name, *command)
+
+    def reaches(self, address: str, count: int = 3) -> bool:
+        """All echo requests are answered."""
+        return self.works("ping", "-qnc", str(count), "-i0.2", "-W2", address)
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port that is plugged.
+
+    :ivar vf: PCI address
+    :ivar neutron: as Neutron would tell of it
+    """
+
+    host: int
+    space: Space
+    name: str
+    vf: str
+    neutron: Mapping[str, Any]
+
+
+class Ground:
+    """:ivar rendered: what the host of the guest has rendered"""
+
+    def __init__(self, rendered: Mapping[str, Any]) -> None:
+        self.rendered = rendered
+        self.cards = cards()
+        assert len(self.cards) == 2, self.cards
+        for card in self.cards:
+            card.make()
+        self.hosts = tuple(
+            HostPorts(Settings(((PHYSNET, card.pf),), STATE / card.pf)) for card in self.cards
+        )
+        self._stack = ExitStack()
+        self._ports: list[Port] = []
+        self._traffic: set[str] = set()
+        self._notes: list[str] = []
+
+    @contextmanager
+    def clean(self) -> Iterator[None]:
+        """Afterwards all ports are unplugged, and the cards are as they were before."""
+        before = [card.state() for card in self.cards]
+        with ExitStack() as self._stack:
+            yield
+        after = [card.state() for card in self.cards]
+        assert after == before, f"not as before:\n{before}\n{after}"
+
+    def harvest(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """VFs that carried traffic and notes, since the last call."""
+        told = tuple(sorted(self._traffic)), tuple(self._notes)
+        self._traffic, self._notes = set(), []
+        return told
+
+    def note(self, text: str) -> None:
+        self._notes.append(text)
+
+    def space(self, name: str) -> Space:
+        """A namespace that ends with the check."""
+        made = Space(name)
+        self._stack.callback(made.delete)
+        return made
+
+    def plug(
+        self,
+        space: Space,
+        name: str,
+        address: str,
+        host: int = 0,
+        vlan: int | None = None,
+        **more: Any,
+    ) -> Port:
+        """Let the product plug a port, down and without addresses.
+
+        :param more: of the port, as Neutron tells it
+        """
+        network = _network(vlan)
+        neutron = {**_port(address, network), **more}
+        plugged = self.hosts[host].plug(neutron, [], network, space.name, name)
+        port = Port(host, space, name, plugged.device, neutron)
+        self._stack.callback(self.unplug, port)
+        self._ports.append(port)
+        return port
+
+    def unplug(self, port: Port) -> None:
+        """Note its traffic, and let the product take it away."""
+        if port not in self._ports:
+            return
+        self._ports.remove(port)
+        counted = link(port.name, port.space.name)["stats64"]
+        if counted["rx"]["packets"] and counted["tx"]["packets"]:
+            self._traffic.add(port.vf)
+        self.hosts[port.host].unplug(port.neutron["id"])
+
+    def up(self, port: Port, address: str | None = None) -> None:
+        """Give it its address, and wait until packets can go."""
+        if address:
+            port.space.ip("addr", "add", f"{address}/24", "dev", port.name)
+        port.space.ip("link", "set", port.name, "up")
+        self.carrier(port)
+
+    def carrier(self, port: Port) -> None:
+        until(
+            lambda: "LOWER_UP" in link(port.name, port.space.name)["flags"],
+            f"VF {port.vf} has no carrier",
+        )
+
+    def station(
+        self, name: str, address: str, host: int = 1, vlan: int | None = None
+    ) -> tuple[Space, Port]:
+        """A namespace of this name with one VF, ready for traffic."""
+        space = self.space(name)
+        port = self.plug(space, scenario.VIP_DEVICE, address, host, vlan)
+        self.up(port, address)
+        return space, port
+
+
+def _network(vlan: int | None) -> dict[str, Any]:
+    return {
+        "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"network {vlan}")),
+        "mtu": 1500,
+        "provider:network_type": "vlan" if vlan else "flat",
+        "provider:physical_network": PHYSNET,
+        "provider:segmentation_id": vlan,
+    }
+
+
+def _port(address: str, network: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": str(uuid.uuid4()),
+        "network_id": network["id"],
+        "mac_address": scenario.mac(address),
+        "admin_state_up": True,
+        "binding:vnic_type": "direct",
+        "binding:vif_type": "hw_veb",
+        "fixed_ips": [{"ip_address": address, "subnet_id": "subnet"}],
+    }
