@@ -69,7 +69,6 @@ class _Command(Lister):  # type: ignore[misc]
         """What would be done."""
         with progress.shown() as shown:
             looks = list(Rolling(sessions, errand, rules, shown).preview())
-        self.bad = any(step.do is Do.SKIP for _, step, _ in looks)
         print("Nothing was changed.", file=sys.stderr)
         return [_would(*look) for look in looks]
 

@@ -121,7 +121,9 @@ class FakeCompute(State):
         needed = sum(self.port_rows[p].vnic_type in VF_KINDS for p in spec.port_ids)
         load = {name: sum(s.host == name for s in self.servers.values()) for name in self.hosts}
         for name in sorted(self.hosts, key=lambda n: load[n]):
-            if len(self.hosts[name].free_vfs) >= needed and self._group_allows(spec, name):
+            host = self.hosts[name]
+            room = host.enabled and len(host.free_vfs) >= needed
+            if room and self._group_allows(spec, name):
                 return name
         return None
 
@@ -164,4 +166,4 @@ class FakeCompute(State):
 
 
 def _server(row: ServerRow) -> Server:
-    return Server(row.id, row.spec.name, row.status, row.host or None, row.fault)
+    return Server(row.id, row.spec.name, row.status, row.host or None, row.fault, row.spec.image_id)

@@ -19,12 +19,14 @@ from tests.fakes.faults import Faults
 class Host:
     """:ivar offloads: a ``direct`` port becomes a switchdev VF that Neutron filters
     :ivar binds: False while its SR-IOV agent is dead
+    :ivar enabled: False while Nova places nothing there
     """
 
     name: str
     free_vfs: list[str]
     offloads: bool = False
     binds: bool = True
+    enabled: bool = True
 
 
 @dataclasses.dataclass

@@ -31,6 +31,7 @@ _RUNNERS = (
 
 # Commands that are explained, without an example to type, and the test that runs each.
 ELSEWHERE = {
+    "openstack compute service set": ("tests/integration/test_verbs.py", "closed"),
     "sriov-provider check": ("tests/unit/cmd/checks/test_services.py", "test_the_command"),
     "sriov-provider db downgrade": (
         "tests/packaging/test_wheel.py",
