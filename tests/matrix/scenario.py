@@ -1,0 +1,202 @@
+"""One scenario: a fault in the middle of an operation, and what the end looks like."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.demo.report import DemoFailure, expect, wait_for
+from tests.matrix import leaks, outages, results
+from tests.matrix.operations import OPERATIONS, Operation
+from tests.matrix.phases import REQUEST, Scenario
+from tests.matrix.results import Result
+from tests.matrix.shape import Shape, differences, shape
+from tests.matrix.stage import Stage
+from tests.matrix.watcher import Watcher
+from tests.matrix.workers import Workers, alive
+
+# Seconds.
+LEASE = 5
+SETTLE = 150.0
+MEET = 60.0
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An operation that nothing disturbed."""
+
+    trace: tuple[str, ...]
+    shape: Shape
+    seconds: float
+
+
+class Bench:
+    """What every scenario needs."""
+
+    def __init__(self, stage: Stage, workers: Workers, watcher: Watcher) -> None:
+        self.stage, self.workers, self.watcher = stage, workers, watcher
+
+    def ready(self, operation: Operation) -> None:
+        """One worker, and the operation's starting point."""
+        self.watcher.arm()
+        self.workers.exactly(1)
+        operation.prepare(self.stage)
+
+    def undisturbed(self, operation: Operation) -> Reference:
+        """As it should be."""
+        self.ready(operation)
+        self.watcher.arm()
+        began = time.monotonic()
+        balancer = operation.request(self.stage)
+        self.stage.settle(balancer, SETTLE)
+        seconds = time.monotonic() - began
+        expect("end" in self.watcher.trace(), f"{operation.name}: no job was seen")
+        found = Reference(self.watcher.trace(), shape(self.stage, balancer), seconds)
+        left = leaks.leaked(self.stage)
+        expect(not left, f"{operation.name}, undisturbed, leaves behind {left}")
+        return found
+
+    def run(self, scenario: Scenario, reference: Reference) -> Result:
+        """The verdict; whatever was found wrong is out of the way of the next one."""
+        operation = OPERATIONS[scenario.operation]
+        self.ready(operation)
+        attempt = Attempt(self, scenario)
+        try:
+            balancer = attempt.request(operation)
+            verdict, detail = attempt.end(balancer, reference)
+        finally:
+            outages.repair()
+        if verdict == results.STUCK:
+            self.workers.kill()
+            self.stage.give_up(operation.balancer)
+        seconds = max(0.0, attempt.settled - attempt.over)
+        return Result(
+            scenario.operation, scenario.point, scenario.phase, scenario.fault,
+            verdict, round(seconds, 1), detail,
+        )  # fmt: skip
+
+
+class Attempt:
+    """:ivar over: when the fault was over
+    :ivar settled: when the operation was
+    """
+
+    def __init__(self, bench: Bench, scenario: Scenario) -> None:
+        self.bench, self.scenario = bench, scenario
+        self.over = self.settled = time.monotonic()
+        self.complaints: list[str] = []
+
+    def request(self, operation: Operation) -> str:
+        """Asks for the operation and lets the fault happen; the load balancer's id."""
+        bench, point = self.bench, self.scenario.point
+        fault = FAULTS.get(self.scenario.fault) or _outage(self.scenario.fault)
+        if point == REQUEST:
+            before = fault.strike(self, bench.workers.pids[0])
+            balancer = operation.request(bench.stage)
+            time.sleep(1)
+            fault.after(self, before)
+            return balancer
+        struck: list[object] = []
+        bench.watcher.arm(point, lambda pid: struck.append(fault.strike(self, pid)))
+        balancer = operation.request(bench.stage)
+        if bench.watcher.struck.wait(MEET):
+            fault.after(self, struck[0])
+        return balancer
+
+    def end(self, balancer: str, reference: Reference) -> tuple[str, str]:
+        """Verdict and what was wrong."""
+        bench = self.bench
+        try:
+            bench.stage.settle(balancer, SETTLE)
+        except DemoFailure:
+            return results.STUCK, "; ".join(bench.stage.busy(balancer))
+        self.settled = time.monotonic()
+        if self.scenario.point != REQUEST and not bench.watcher.struck.is_set():
+            return results.NOT_MET, f"passed {bench.watcher.trace()}"
+        left = leaks.leaked(bench.stage)
+        if left:
+            return results.LEAKED, "; ".join(left)
+        found = differences(reference.shape, shape(bench.stage, balancer)) + self.complaints
+        return (results.DIFFERENT, "; ".join(found)) if found else (results.OK, "")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """:ivar strike: at the point, with the worker's pid
+    :ivar after: until the fault is over; gets what *strike* returned
+    """
+
+    strike: Callable[[Attempt, int], object]
+    after: Callable[[Attempt, object], None]
+
+
+def _outage(name: str) -> Fault:
+    outage = outages.OUTAGES[name]
+
+    def strike(_attempt: Attempt, _pid: int) -> object:
+        outage.begin()
+        return time.monotonic()
+
+    def after(attempt: Attempt, began: object) -> None:
+        assert isinstance(began, float)
+        outages.last(outage, began)
+        attempt.over = time.monotonic()
+
+    return Fault(strike, after)
+
+
+def _kill(_attempt: Attempt, pid: int) -> object:
+    os.kill(pid, signal.SIGKILL)
+    return pid
+
+
+def _killed(attempt: Attempt, pid: object) -> None:
+    """Another worker, which the job is left to."""
+    assert isinstance(pid, int)
+    wait_for(f"worker {pid} dead", lambda: not alive(pid), 10, 0.02)
+    attempt.bench.workers.exactly(1)
+    attempt.over = time.monotonic()
+
+
+def _terminate(_attempt: Attempt, pid: int) -> object:
+    os.kill(pid, signal.SIGTERM)
+    return pid
+
+
+def _terminated(attempt: Attempt, pid: object) -> None:
+    """The job is finished or handed back, not left to its lease; and the worker ends."""
+    assert isinstance(pid, int)
+    attempt.over = time.monotonic()
+    attempt.bench.workers.start()
+    wait_for(f"worker {pid} ended", lambda: not alive(pid), 90, 0.1)
+
+
+def _pause(attempt: Attempt, pid: int) -> object:
+    """From outside, as it could not go on by itself."""
+    threading.Timer(0.0, os.kill, (pid, signal.SIGSTOP)).start()
+    stat = f"/proc/{pid}/stat"
+    wait_for("worker stopped", lambda: " T " in open(stat).read(), 5, 0.01)  # noqa: SIM115
+    return pid
+
+
+def _paused(attempt: Attempt, pid: object) -> None:
+    """Another worker takes over when the lease is over, and in the middle of that the first one
+    goes on where it was."""
+    assert isinstance(pid, int)
+    attempt.bench.workers.start()
+    time.sleep(LEASE + 1.5)
+    os.kill(pid, signal.SIGCONT)
+    attempt.over = time.monotonic()
+
+
+FAULTS = {
+    "SIGKILL": Fault(_kill, _killed),
+    "SIGTERM": Fault(_terminate, _terminated),
+    "frozen": Fault(_pause, _paused),
+}
+ALL = (*FAULTS, *outages.OUTAGES)
+BY_DEFAULT = (*FAULTS, *outages.AWAY)
