@@ -18,6 +18,7 @@ from typing import Any
 
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.portdriver.base import Namespace
+from sriov_provider.portdriver.card import VfState
 from sriov_provider.portdriver.kernel import USER
 
 LOCK_TIMEOUT = 60.0  # seconds
@@ -27,34 +28,9 @@ TAKEN, BOUND, PLUGGED, LEAVING = "taken", "bound", "plugged", "leaving"
 
 
 @dataclasses.dataclass(frozen=True)
-class VfState:
-    """What the PF holds of one of its VFs; None: the card does not tell.
-
-    :ivar mac: the administrative MAC address
-    :ivar rates: smallest and largest, in Mbit/s; 0: none
-    :ivar link_state: 0 as the PF's, 1 up, 2 down
-    """
-
-    mac: str
-    vlan: int = 0
-    qos: int = 0
-    proto: int = 0x8100
-    spoofchk: bool | None = None
-    trust: bool | None = None
-    link_state: int | None = None
-    rates: tuple[int, int] = (0, 0)
-
-
-@dataclasses.dataclass(frozen=True)
 class Saved:
-    """A VF as it was before its first change.
+    """A VF as it was before its first change: what its PF holds, and its interface."""
 
-    :ivar pf: the PF's name
-    :ivar index: the VF's number on it
-    """
-
-    pf: str
-    index: int
     vf: VfState
     name: str
     mac: str
@@ -65,6 +41,7 @@ class Saved:
 @dataclasses.dataclass(frozen=True)
 class Claim:
     """:ivar device: PCI address of the VF, or name of the stand-in's end on the host
+    :ivar endpoint: of the container engine that has asked for it; empty: it was plugged by us
     :ivar boot: the host's boot in which the device was set up
     :ivar namespace: where it is, or is about to go; None: nowhere yet
     :ivar identity: of that namespace
@@ -76,6 +53,7 @@ class Claim:
     device: str
     driver: str
     phase: str = TAKEN
+    endpoint: str = ""
     boot: str = ""
     namespace: Namespace | None = None
     identity: str | None = None

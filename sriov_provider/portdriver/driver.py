@@ -48,8 +48,39 @@ class Driver(abc.ABC):
         """The interface that goes into a namespace, while it is in the host's."""
 
     @abc.abstractmethod
-    def whole(self, claim: Claim) -> bool:
-        """Whether a plugged port is where its claim says."""
+    def present(self, claim: Claim) -> bool:
+        """Whether there is still such a device as was claimed, wherever it is."""
+
+    @abc.abstractmethod
+    def foreign(self) -> tuple[str, ...]:
+        """Devices of this driver's kind that somebody has who has not claimed them, and who."""
+
+    @abc.abstractmethod
+    def mend(self, device: str) -> None:
+        """Do without a claim that cannot be read, where that is safe. Locked."""
+
+    def inside(self, claim: Claim) -> bool:
+        """Whether the interface is in the namespace of its claim.
+
+        Also where those who live there have moved it on to a namespace of their own, which the
+        host does not see: it is not here, so it is there.
+        """
+        return (
+            claim.namespace is not None
+            and claim.identity == self._links.identity(claim.namespace)
+            and self.present(claim)
+            and self.on_host(claim) is None
+        )
+
+    def ready(self, wish: Wish) -> Claim | None:
+        """The port's claim, if it can go on with it; what the port has outgrown is freed."""
+        claim = self.claim(wish.port_id)
+        if claim is None:
+            return None
+        if claim.mac == wish.mac and claim.segment in ("", wish.segment):
+            return claim
+        self.free(self._claims.write(dataclasses.replace(claim, phase=LEAVING)))
+        return None
 
     def get_supported_bindings(self) -> tuple[str, ...]:
         return self.bindings
@@ -64,8 +95,10 @@ class Driver(abc.ABC):
         subnets: Sequence[Mapping[str, Any]],
         network: Mapping[str, Any] | None = None,
     ) -> tuple[str, str]:
-        with self._claims.locked(), self.undone(neutron_port["id"]):
-            claim = self.bind(wishes.wish(neutron_port, network), self.claim(neutron_port["id"]))
+        wish = wishes.wish(neutron_port, network)
+        with self._claims.locked(), self.undone(wish.port_id):
+            claim = self.bind(wish, self.ready(wish))
+            self._claims.write(dataclasses.replace(claim, endpoint=endpoint_id))
         return claim.device, ""
 
     def delete_host_iface(

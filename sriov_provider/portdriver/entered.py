@@ -53,6 +53,45 @@ def identity(namespace: Namespace) -> str | None:
     return f"{seen.st_dev}:{seen.st_ino}"
 
 
+def found() -> tuple[Namespace, ...]:
+    """All namespaces that have a name or a process, each once, without the one we are in."""
+    seen: dict[str, Namespace] = {}
+    own = identity("/proc/thread-self/ns/net")
+    for one in _candidates():
+        who = identity(one)
+        if who is not None and who != own:
+            seen.setdefault(who, one)
+    return tuple(seen.values())
+
+
+def _candidates() -> Iterator[Namespace]:
+    """Named ones of the host, those of processes, and named ones only some processes see."""
+    yield from (str(path) for path in _listed(RUN))
+    views: set[int] = set()
+    for process in _listed(Path("/proc")):
+        if not process.name.isdigit():
+            continue
+        yield int(process.name)
+        view = _inode(process / "ns/mnt")
+        if view is not None and view not in views:
+            views.add(view)
+            yield from (str(path) for path in _listed(process / "root" / RUN.relative_to("/")))
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
+
+
+def _listed(directory: Path) -> list[Path]:
+    try:
+        return sorted(directory.iterdir())
+    except OSError:
+        return []
+
+
 def inside(namespace: Namespace | None, work: Callable[[], T]) -> T:
     """Call ``work`` in the namespace: in a thread of its own, which ends with it.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sriov_provider.errors import Code, ProviderError
-from sriov_provider.portdriver import entered, namespaces, wish
+from sriov_provider.portdriver import namespaces, wish
 from sriov_provider.portdriver.base import (
     SRIOV,
     STANDIN,
@@ -23,6 +24,7 @@ from sriov_provider.portdriver.machine import Machine, machine
 from sriov_provider.portdriver.sriov import SriovDriver
 from sriov_provider.portdriver.standin import StandinDriver
 
+LOG = logging.getLogger(__name__)
 __all__ = ["HostPorts", "Plugged", "Report", "Settings"]
 
 
@@ -75,23 +77,33 @@ class HostPorts:
         """
         driver = self.driver(neutron_port, network)
         asked = wish.wish(neutron_port, network)
+        identity = self._machine.links.identity(namespace)
+        if identity is None:
+            text = f"port {asked.port_id} cannot be put into network namespace {namespace}: gone"
+            raise ProviderError(Code.NOT_FOUND, USER, text)
         with self._claims.locked(), driver.undone(asked.port_id):
-            claim = driver.bind(asked, driver.claim(asked.port_id))
-            if claim.namespace not in (None, namespace):
-                namespaces.move_out(claim.namespace, claim.mac, self._machine.links)
-            claim = self._claims.write(
-                dataclasses.replace(
-                    claim,
-                    namespace=namespace,
-                    identity=entered.identity(namespace),
-                    name=name,
-                )
+            claim = self._bound(driver, asked, namespace, identity)
+            there = dataclasses.replace(
+                claim, endpoint="", namespace=namespace, identity=identity, name=name
             )
-            link = driver.on_host(claim)
+            return self._move(driver, self._claims.write(there), namespace, asked.mtu)
+
+    def _bound(
+        self, driver: Driver, asked: wish.Wish, namespace: Namespace, identity: str
+    ) -> Claim:
+        for old in self._claims.of_port(asked.port_id):
+            elsewhere = (old.namespace, old.identity) not in ((None, None), (namespace, identity))
+            if old.driver != driver.name or elsewhere:
+                self._release(old)
+        return driver.bind(asked, driver.ready(asked))
+
+    def _move(self, driver: Driver, claim: Claim, namespace: Namespace, mtu: int | None) -> Plugged:
+        links = self._machine.links
+        link = driver.on_host(claim)
+        if link is not None or namespaces.by_mac(links, claim.mac, namespace):
             device = link.name if link else claim.device
-            links = self._machine.links
-            namespaces.move_in(device, namespace, name, asked.mac, asked.mtu, links)
-            return _plugged(self._claims.write(dataclasses.replace(claim, phase=PLUGGED)))
+            namespaces.move_in(device, namespace, claim.name, claim.mac, mtu, links)
+        return _plugged(self._claims.write(dataclasses.replace(claim, phase=PLUGGED)))
 
     def unplug(self, neutron_port_id: str) -> None:
         """Take the port's interface away, wherever it is; nothing happens where there is none.
@@ -109,27 +121,46 @@ class HostPorts:
     def reconcile(self, wanted: Collection[str]) -> Report:
         """Put right what a crash, a reboot or somebody else's hand has left.
 
+        Interfaces that a container engine has asked for are the engine's: they are let alone.
+
         :param wanted: ids of the ports that should be plugged
         """
         kept: list[str] = []
         released: list[str] = []
         lost: list[str] = []
+        stuck: list[str] = []
         with self._claims.locked():
             for claim in self._claims.all():
+                if claim.endpoint and claim.boot == self._machine.boot:
+                    continue
                 if claim.port_id in wanted and self._whole(claim):
                     kept.append(claim.port_id)
-                    continue
-                self._release(claim)
-                (lost if claim.port_id in wanted else released).append(claim.port_id)
-        return Report(tuple(kept), tuple(released), tuple(lost))
+                elif (problem := self._released(claim)) is not None:
+                    stuck.append(problem)
+                else:
+                    (lost if claim.port_id in wanted else released).append(claim.port_id)
+            stuck += self._mended()
+        return Report(tuple(kept), tuple(released), tuple(lost), tuple(stuck))
+
+    def _released(self, claim: Claim) -> str | None:
+        """What is in the way of giving the device back; one of them holds up no other."""
+        try:
+            self._release(claim)
+        except ProviderError as error:
+            LOG.warning("Port %s keeps %s: %s", claim.port_id, claim.device, error)
+            return f"{claim.device}: {error.reason.operator}"
+        return None
+
+    def _mended(self) -> list[str]:
+        """Do without claims that cannot be read; what nobody has claimed is somebody else's."""
+        for device in self._claims.unreadable():
+            driver = self._drivers[SRIOV if ":" in device else STANDIN]
+            LOG.warning("The claim of %s cannot be read; its state is lost", device)
+            driver.mend(device)
+        return [told for driver in self._drivers.values() for told in driver.foreign()]
 
     def _whole(self, claim: Claim) -> bool:
-        return (
-            claim.phase == PLUGGED
-            and claim.namespace is not None
-            and claim.identity == entered.identity(claim.namespace)
-            and self._drivers[claim.driver].whole(claim)
-        )
+        return claim.phase == PLUGGED and self._drivers[claim.driver].inside(claim)
 
     def _release(self, claim: Claim) -> None:
         driver = self._drivers[claim.driver]

@@ -87,3 +87,9 @@ class Links(Protocol):
 
     def delete(self, name: str) -> None:
         """Of the host's; nothing happens where there is none."""
+
+    def identity(self, namespace: Namespace) -> str | None:
+        """Tells a namespace from another of the same name; None when it is gone."""
+
+    def namespaces(self) -> tuple[Namespace, ...]:
+        """All that can be found, each once, the host's own left out."""

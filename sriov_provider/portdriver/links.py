@@ -53,6 +53,12 @@ class KernelLinks:
             if index is not None:
                 ip.link("del", index=index)
 
+    def identity(self, namespace: Namespace) -> str | None:
+        return entered.identity(namespace)
+
+    def namespaces(self) -> tuple[Namespace, ...]:
+        return entered.found()
+
 
 @contextlib.contextmanager
 def refused(what: str, gone: bool = False) -> Iterator[None]:

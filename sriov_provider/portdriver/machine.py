@@ -6,9 +6,11 @@ import dataclasses
 from pathlib import Path
 
 from sriov_provider.portdriver.base import Settings
+from sriov_provider.portdriver.card import Card
 from sriov_provider.portdriver.claims import Claims
 from sriov_provider.portdriver.fence import Fence, NftFence
 from sriov_provider.portdriver.kernel import Links
+from sriov_provider.portdriver.kernel_card import KernelCard
 from sriov_provider.portdriver.links import KernelLinks
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -20,6 +22,7 @@ class Machine:
 
     claims: Claims
     links: Links
+    card: Card
     fence: Fence
     boot: str
 
@@ -29,6 +32,7 @@ def machine(settings: Settings) -> Machine:
     return Machine(
         claims=Claims(settings.state_path),
         links=KernelLinks(),
+        card=KernelCard(),
         fence=NftFence(),
         boot=_BOOT.read_text().strip() if _BOOT.exists() else "",
     )

@@ -10,14 +10,14 @@ import hashlib
 from pathlib import Path
 
 from sriov_provider.errors import Code, ProviderError
-from sriov_provider.portdriver import entered
 from sriov_provider.portdriver.base import STANDIN
 from sriov_provider.portdriver.claims import BOUND, TAKEN, Claim
 from sriov_provider.portdriver.driver import Driver
 from sriov_provider.portdriver.kernel import USER, Change, Link
-from sriov_provider.portdriver.namespaces import by_mac, by_name
+from sriov_provider.portdriver.namespaces import by_name, outside_name
 from sriov_provider.portdriver.wish import Wish
 
+_HOST = "svh"
 _SYSCTL = Path("/proc/sys/net/ipv6/conf")
 
 
@@ -64,26 +64,37 @@ class StandinDriver(Driver):
         self._claims.remove(claim.device)
 
     def on_host(self, claim: Claim) -> Link | None:
-        return by_name(self._links, _inner(claim.device)) or by_mac(self._links, claim.mac)
+        named = (_inner(claim.device), outside_name(claim.mac))
+        return next((link for link in self._links.all() if link.name in named), None)
 
-    def whole(self, claim: Claim) -> bool:
-        return self._host_end(claim) is not None and self._inside(claim)
+    def present(self, claim: Claim) -> bool:
+        return self._host_end(claim) is not None
+
+    def foreign(self) -> tuple[str, ...]:
+        held = {claim.device for claim in self._claims.all()}
+        names = (link.name for link in self._links.all())
+        return tuple(
+            f"{name}: a stand-in without a claim"
+            for name in sorted(names)
+            if name.startswith(_HOST) and name not in held
+        )
+
+    def mend(self, device: str) -> None:
+        self._links.delete(device)
+        self._machine.fence.open(device)
+        self._claims.remove(device)
 
     def _take(self, wish: Wish, claim: Claim | None) -> Claim:
-        before = claim
-        claim = claim or Claim(wish.port_id, wish.mac, f"svh{wish.port_id[:11]}", STANDIN)
-        claim = dataclasses.replace(
-            claim, mac=wish.mac, segment=wish.segment, boot=self._machine.boot
-        )
-        if before is not None and before.segment != claim.segment:
-            # The port's network has changed its segment: off the old bridge first.
-            self._links.delete(claim.device)
-            self._tidy(before.segment)
-        return claim if claim == before else self._claims.write(claim)
+        boot = self._machine.boot
+        if claim is not None and claim.boot == boot:
+            return claim
+        device = _HOST + wish.port_id[:11]
+        taken = Claim(wish.port_id, wish.mac, device, STANDIN, boot=boot, segment=wish.segment)
+        return self._claims.write(taken)
 
     def _pair(self, claim: Claim) -> None:
         if self._host_end(claim) is not None:
-            if self.on_host(claim) is not None or self._inside(claim):
+            if self.on_host(claim) is not None or self.inside(claim):
                 return
             # Its namespace has ended, and the kernel has not yet come round to it.
             self._links.delete(claim.device)
@@ -111,19 +122,9 @@ class StandinDriver(Driver):
     def _host_end(self, claim: Claim) -> Link | None:
         return by_name(self._links, claim.device)
 
-    def _inside(self, claim: Claim) -> bool:
-        """Also where those who live in the namespace have moved it on to one of their own: a pair
-        of which one end is here has the other one somewhere."""
-        return (
-            claim.identity is not None
-            and claim.namespace is not None
-            and claim.identity == entered.identity(claim.namespace)
-            and self.on_host(claim) is None
-        )
-
 
 def _inner(device: str) -> str:
-    return "svc" + device[3:]
+    return "svc" + device.removeprefix(_HOST)
 
 
 def _silence(device: str) -> None:

@@ -20,6 +20,7 @@ class Wish:
     :ivar vlan: 0: untagged
     :ivar segment: tells the networks of one host apart
     :ivar mtu: None: the device's own
+    :ivar proto: of the tag, an ethertype
     :ivar rate: Mbit/s the port may send; 0: as many as it can
     :ivar pci_slot: the VF that somebody else has chosen
     :ivar up: whether the port may carry traffic at all
@@ -29,7 +30,6 @@ class Wish:
     mac: str
     physnet: str | None = None
     vlan: int = 0
-    qos: int = 0
     proto: int = 0x8100
     segment: str = ""
     mtu: int | None = None
@@ -71,8 +71,8 @@ def _vlan(port: Mapping[str, Any], network: Mapping[str, Any]) -> tuple[int, int
     if not 0 <= vlan < 4095:
         text = f"port {port['id']}: {vlan} is no VLAN"
         raise ProviderError(Code.CONFIGURATION, USER, text)
-    # Neutron tags the tags of a network that is transparent to VLANs (802.1ad).
-    return vlan, 0x88A8 if vlan and network.get("vlan_qinq") else 0x8100
+    # A network of Neutron's qinq extension has the outer tag of two.
+    return vlan, 0x88A8 if vlan and network.get("qinq") else 0x8100
 
 
 def _segment(port: Mapping[str, Any], network: Mapping[str, Any]) -> str:
