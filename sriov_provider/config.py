@@ -15,7 +15,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-from sriov_provider import config_health, config_port_driver
+from sriov_provider import config_health, config_local, config_port_driver
 from sriov_provider.config_health import Health
 from sriov_provider.portdriver.base import Settings as PortSettings
 
@@ -299,7 +299,11 @@ class Settings:
 
 def list_opts() -> list[tuple[str, list[Any]]]:
     """For ``oslo-config-generator``: only our own options."""
-    return [(GROUP, list(OPTS)), (config_port_driver.GROUP, list(config_port_driver.OPTS))]
+    return [
+        (GROUP, list(OPTS)),
+        (config_port_driver.GROUP, list(config_port_driver.OPTS)),
+        (config_local.GROUP, list(config_local.OPTS)),
+    ]
 
 
 def parse(config_files: Sequence[str]) -> Any:
@@ -307,6 +311,7 @@ def parse(config_files: Sequence[str]) -> Any:
     conf = cfg.ConfigOpts()
     conf.register_opts(OPTS, GROUP)
     conf.register_opts(config_port_driver.OPTS, config_port_driver.GROUP)
+    conf.register_opts(config_local.OPTS, config_local.GROUP)
     conf.register_opts(CONTROLLER_WORKER_OPTS, "controller_worker")
     conf.register_opts(HAPROXY_AMPHORA_OPTS, "haproxy_amphora")
     conf.register_opts(NOVA_OPTS, "nova")

@@ -1,0 +1,1 @@
+"""Amphorae as sets of namespaces on this host."""

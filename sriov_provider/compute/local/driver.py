@@ -1,0 +1,140 @@
+"""Amphorae on the worker's own host, without Nova and Glance."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from sriov_provider import cloud_errors, vnic
+from sriov_provider.cloud import Cloud
+from sriov_provider.compute.base import ReadBack, Server, ServerSpec
+from sriov_provider.config_local import Local, local
+from sriov_provider.errors import Code, ProviderError
+from sriov_provider.network.base import Port
+
+if TYPE_CHECKING:
+    from sriov_provider.compute.local.node import Node
+    from sriov_provider.compute.local.records import Amphora
+
+_STRICT = "anti-affinity"
+_PACKAGES = ("octavia", "octavia-sriov-provider")
+
+
+class LocalCompute:
+    """Implements :class:`~sriov_provider.compute.base.Compute`. Thread-safe."""
+
+    def __init__(self, conf: Any, cloud: Cloud, settings: Local) -> None:
+        self._conf = conf
+        self._cloud = cloud
+        self._settings = settings
+        self._lock = threading.Lock()
+
+    @functools.cached_property
+    def _node(self) -> Node:
+        # Not for the API process, which only asks about flavors and images.
+        from sriov_provider.compute.local import assembly
+
+        with self._lock:
+            return assembly.node(self._conf, self._cloud, self._settings)
+
+    def start(self) -> None:
+        self._node.restore()
+
+    def image_id(self, tag: str, owner: str | None) -> str:
+        """What is installed here takes the place of an image, whatever its tag: another one after
+        an update of this host."""
+        return "local:" + ",".join(_version(name) for name in _PACKAGES)
+
+    def check_flavor(self, flavor: str) -> None:
+        if flavor and flavor not in self._settings.flavors:
+            known = ", ".join(sorted(self._settings.flavors)) or "none"
+            text = f"[local_compute] flavors has no '{flavor}' (there are: {known})."
+            raise cloud_errors.not_found(text)
+
+    def ensure_server_group(self, name: str, policy: str) -> str:
+        if policy == _STRICT:
+            raise ProviderError(
+                Code.UNSUPPORTED,
+                "The two amphorae of this load balancer cannot be kept on different hosts.",
+                "compute_driver local knows this host alone: anti-affinity is soft or off here "
+                "(flavor key anti_affinity, [nova] anti_affinity_policy).",
+            )
+        return name
+
+    def delete_server_group(self, group_id: str) -> None:
+        """There was but a name."""
+
+    def create_server(self, spec: ServerSpec) -> Server:
+        self.check_flavor(spec.flavor)
+        if not spec.files:
+            raise ProviderError(
+                Code.CONFIGURATION,
+                "The load balancer service is not set up completely.",
+                "[controller_worker] user_data_config_drive needs cloud-init, which amphorae of "
+                "compute_driver local do not run.",
+            )
+        return self._server(self._node.create(spec, spec.image_id))
+
+    def find_server(self, name: str) -> Server | None:
+        found = (a for a in self._node.records.all() if a.name == name)
+        amphora = next(found, None)
+        return self._server(amphora) if amphora else None
+
+    def get_server(self, server_id: str) -> Server | None:
+        amphora = self._node.records.get(server_id)
+        return self._server(amphora) if amphora else None
+
+    def delete_server(self, server_id: str) -> None:
+        self._node.delete(server_id)
+
+    def management_ip(self, server_id: str, network_id: str) -> str | None:
+        amphora = self._node.records.get(server_id)
+        for nic in amphora.nics if amphora else ():
+            if nic.ours and nic.network["id"] == network_id and nic.addresses:
+                return str(nic.addresses[0].ip)
+        return None
+
+    def attach_port(self, server_id: str, port_id: str) -> None:
+        self._node.attach(server_id, port_id)
+
+    def detach_port(self, server_id: str, port_id: str) -> None:
+        self._node.detach(server_id, port_id)
+
+    def read_back(self, port: Port, server_host: str | None) -> ReadBack:
+        """Neutron's binding says nothing here: what is plugged is in place, and nobody but the
+        amphora filters it."""
+        amphora = self._node.records.get(port.device_id) if port.device_id else None
+        nic = amphora.nic(port.id) if amphora else None
+        if nic is None or not nic.driver:
+            return ReadBack(vnic.Binding.PENDING, vnic.Filter.UNKNOWN)
+        slot = nic.device if nic.driver == "sriov" else None
+        return ReadBack(vnic.Binding.BOUND, vnic.Filter.AMPHORA, nic.driver, slot)
+
+    def _server(self, amphora: Amphora) -> Server:
+        fault = None
+        if not amphora.built:
+            fault = "the amphora was not finished"
+        elif not self._node.processes.running(amphora.id):
+            fault = "the amphora's processes have ended"
+        return Server(
+            id=amphora.id,
+            name=amphora.name,
+            status="ERROR" if fault else "ACTIVE",
+            host=self._settings.host,
+            fault=fault,
+            image_id=amphora.image_id,
+        )
+
+
+def _version(package: str) -> str:
+    try:
+        return f"{package}-{metadata.version(package)}"
+    except metadata.PackageNotFoundError:
+        return f"{package}-unknown"
+
+
+def from_conf(conf: Any, cloud: Cloud) -> LocalCompute:
+    """See :mod:`sriov_provider.compute.drivers`."""
+    return LocalCompute(conf, cloud, local(conf))

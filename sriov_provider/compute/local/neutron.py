@@ -1,0 +1,132 @@
+"""What the local compute driver asks of Neutron: without Nova, it tells whose a port is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sriov_provider.cloud import NETWORK, Cloud
+from sriov_provider.compute.local.records import Nic
+from sriov_provider.errors import Code, ProviderError
+from sriov_provider.rest import Rest
+
+# Not Nova's prefix: Neutron would ask Nova about such ports.
+DEVICE_OWNER = "octavia:amphora"
+_HOST = "binding:host_id"
+_FORBIDDEN = 403
+# What a port driver and a restart need to know.
+_PORT = (
+    "id", "name", "mac_address", "network_id", "fixed_ips", "admin_state_up", "device_id",
+    "binding:vnic_type", "binding:profile", "binding:vif_details",
+)  # fmt: skip
+_NETWORK = (
+    "id", "name", "mtu", "vlan_qinq", "provider:network_type", "provider:physical_network",
+    "provider:segmentation_id",
+)  # fmt: skip
+_SUBNET = ("id", "cidr", "gateway_ip", "host_routes", "ip_version")
+
+Json = Mapping[str, Any]
+
+
+class Ports:
+    """Thread-safe. All verbs raise :class:`ProviderError`.
+
+    :param host: this host's name in Neutron; None leaves ports unbound
+    """
+
+    def __init__(self, cloud: Cloud, host: str | None) -> None:
+        self._neutron = Rest(cloud, NETWORK)
+        self._host = host
+        self._networks: dict[str, tuple[Json, tuple[Json, ...]]] = {}
+        self._lock = threading.Lock()
+
+    def create(self, network_id: str, name: str, server_id: str, groups: Sequence[str]) -> Json:
+        """A port of the amphora's own, on a network it is booted on."""
+        body = {
+            "name": name,
+            "network_id": network_id,
+            "admin_state_up": True,
+            **({"security_groups": list(groups)} if groups else {}),
+            **self._owned(server_id),
+        }
+        return self._sent("POST", "/ports", body)
+
+    def take(self, port_id: str, server_id: str) -> Json:
+        """The port is this amphora's now.
+
+        :raises ProviderError: NOT_FOUND, PORT_BUSY
+        """
+        port = self._neutron.get(f"/ports/{port_id}")["port"]
+        if port["device_id"] == server_id:
+            return _few(port, _PORT)
+        if port["device_id"]:
+            raise ProviderError(
+                Code.PORT_BUSY,
+                "The network port of the load balancer is in use.",
+                f"Port {port_id} belongs to device {port['device_id']} ({port['device_owner']}).",
+                retriable=True,
+            )
+        return self._sent("PUT", f"/ports/{port_id}", self._owned(server_id))
+
+    def leave(self, port_id: str, server_id: str) -> None:
+        """The port is nobody's; it may be gone, or somebody else's by now."""
+        body = self._neutron.find(f"/ports/{port_id}")
+        if body and body["port"]["device_id"] == server_id:
+            nobody = {**self._owned(""), "device_owner": ""}
+            self._sent("PUT", f"/ports/{port_id}", nobody)
+
+    def made_for(self, server_id: str) -> tuple[str, ...]:
+        """Ids of the ports of :meth:`create`, and of those taken."""
+        found = self._neutron.pages("/ports", "ports", device_id=server_id, fields="id")
+        return tuple(str(port["id"]) for port in found)
+
+    def delete(self, port_id: str) -> None:
+        self._neutron.delete(f"/ports/{port_id}")
+
+    def nic(self, port: Json, number: int, *, ours: bool = False) -> Nic:
+        """With everything the port driver wants to know."""
+        network, subnets = self._network(port["network_id"])
+        used = {ip["subnet_id"] for ip in port["fixed_ips"]}
+        mine = tuple(subnet for subnet in subnets if subnet["id"] in used)
+        if len(mine) < len(used):
+            # A subnet that is younger than what is known here.
+            with self._lock:
+                self._networks.pop(port["network_id"], None)
+            network, subnets = self._network(port["network_id"])
+            mine = tuple(subnet for subnet in subnets if subnet["id"] in used)
+        return Nic(number, port, network, mine, ours)
+
+    def port(self, port_id: str) -> Json:
+        return _few(self._neutron.get(f"/ports/{port_id}")["port"], _PORT)
+
+    def _network(self, network_id: str) -> tuple[Json, tuple[Json, ...]]:
+        with self._lock:
+            known = self._networks.get(network_id)
+        if known is None:
+            network = self._neutron.get(f"/networks/{network_id}")["network"]
+            subnets = self._neutron.pages("/subnets", "subnets", network_id=network_id)
+            known = _few(network, _NETWORK), tuple(_few(s, _SUBNET) for s in subnets)
+            with self._lock:
+                self._networks[network_id] = known
+        return known
+
+    def _owned(self, server_id: str) -> dict[str, Any]:
+        owned: dict[str, Any] = {"device_id": server_id, "device_owner": DEVICE_OWNER}
+        if self._host:
+            owned[_HOST] = self._host if server_id else ""
+        return owned
+
+    def _sent(self, method: str, path: str, body: dict[str, Any]) -> Json:
+        """Only an administrator may say on which host a port is: others do without."""
+        accept = (_FORBIDDEN,) if _HOST in body else ()
+        answer = self._neutron.call(method, path, json={"port": body}, accept=accept)
+        if answer.status == _FORBIDDEN:
+            self._host = None
+            less = {key: value for key, value in body.items() if key != _HOST}
+            answer = self._neutron.call(method, path, json={"port": less})
+        return _few(answer.body["port"], _PORT)
+
+
+def _few(full: Json, names: Sequence[str]) -> Json:
+    return {name: full[name] for name in names if name in full}

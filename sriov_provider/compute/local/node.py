@@ -1,0 +1,239 @@
+"""This host as a node of amphorae: makes them, takes them away, brings them back."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import logging
+import os
+import uuid
+from collections.abc import Iterator
+
+from sriov_provider import cloud_errors
+from sriov_provider.compute.base import ServerSpec
+from sriov_provider.compute.local import files, interfaces
+from sriov_provider.compute.local.cgroups import Cgroups
+from sriov_provider.compute.local.neutron import Ports
+from sriov_provider.compute.local.processes import Processes
+from sriov_provider.compute.local.records import Amphora, Nic, Records
+from sriov_provider.config_local import Local
+from sriov_provider.errors import Code, ProviderError
+from sriov_provider.portdriver.host import HostPorts
+
+LOG = logging.getLogger(__name__)
+
+# MiB an amphora believes to have whose flavor says nothing.
+_MEMORY = 1024
+# The host itself, as a place for a port: its first process is in its namespace.
+_HOST = 1
+_LEG = "host"
+_ALL = "all"
+
+
+class Node:
+    """Thread-safe; several processes may work on one host."""
+
+    def __init__(
+        self,
+        settings: Local,
+        records: Records,
+        ports: Ports,
+        wires: HostPorts,
+        processes: Processes,
+        cgroups: Cgroups,
+    ) -> None:
+        self._settings = settings
+        self.records = records
+        self._ports = ports
+        self._wires = wires
+        self.processes = processes
+        self._cgroups = cgroups
+
+    def create(self, spec: ServerSpec, image_id: str) -> Amphora:
+        """An amphora whose processes run.
+
+        :raises ProviderError: with the reason; nothing is left of it
+        """
+        amphora = Amphora(
+            id=str(uuid.uuid4()),
+            name=spec.name,
+            flavor=spec.flavor,
+            image_id=image_id,
+            owner=spec.owner,
+            created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        )
+        with self.records.locked(amphora.id):
+            self.records.save(amphora)
+            try:
+                return self._build(amphora, spec)
+            except BaseException:
+                with self._tolerant(f"Amphora {amphora.id} is not removed as a whole"):
+                    self._remove(amphora.id)
+                raise
+
+    def _build(self, amphora: Amphora, spec: ServerSpec) -> Amphora:
+        place = self.records.directory(amphora.id) / "files"
+        files.lay_out(place, amphora.name, spec.files, self.processes.commands)
+        for network in spec.networks:
+            name = f"octavia-mgmt-{amphora.name}"
+            port = self._ports.create(network, name, amphora.id, spec.security_groups)
+            nic = self._ports.nic(port, amphora.next_number(), ours=True)
+            amphora = self.records.save(amphora.with_nic(nic))
+        for port_id in spec.port_ids:
+            port = self._ports.take(port_id, amphora.id)
+            nic = self._ports.nic(port, amphora.next_number())
+            amphora = self.records.save(amphora.with_nic(nic))
+        amphora = self._run(amphora)
+        return self.records.save(dataclasses.replace(amphora, built=True))
+
+    def _run(self, amphora: Amphora) -> Amphora:
+        """Namespace, ports, processes: all that a reboot takes away."""
+        namespace = interfaces.make_namespace(amphora.namespace)
+        for nic in amphora.nics:
+            amphora = self._wire(amphora, nic)
+            if nic.ours:
+                interfaces.configure(nic, amphora.namespace, nic.name)
+        limits = self._settings.flavors.get(amphora.flavor)
+        self.processes.start(
+            amphora.id,
+            amphora.name,
+            namespace,
+            self.records.directory(amphora.id) / "files",
+            (limits.memory if limits else _MEMORY) << 20,
+            self._cgroups.make(amphora.id, limits),
+        )
+        return amphora
+
+    def _wire(self, amphora: Amphora, nic: Nic) -> Amphora:
+        plugged = self._wires.plug(nic.port, nic.subnets, nic.network, amphora.namespace, nic.name)
+        nic = dataclasses.replace(nic, driver=plugged.driver, device=plugged.device)
+        return self.records.save(amphora.with_nic(nic))
+
+    def attach(self, amphora_id: str, port_id: str) -> None:
+        """Hot-plug; the agent finds the interface by its MAC address."""
+        with self.records.locked(amphora_id):
+            amphora = self._known(amphora_id)
+            nic = amphora.nic(port_id)
+            if nic is not None and nic.driver:
+                return
+            port = self._ports.take(port_id, amphora_id)
+            nic = nic or self._ports.nic(port, amphora.next_number())
+            # On record first: a restart must not take it for a port nobody wants.
+            amphora = self.records.save(amphora.with_nic(nic))
+            try:
+                self._wire(amphora, nic)
+            except ProviderError:
+                self.records.save(amphora.without_nic(port_id))
+                with self._tolerant(f"Port {port_id} still names amphora {amphora_id}"):
+                    self._ports.leave(port_id, amphora_id)
+                raise
+
+    def detach(self, amphora_id: str, port_id: str) -> None:
+        with self.records.locked(amphora_id):
+            amphora = self.records.get(amphora_id)
+            nic = amphora.nic(port_id) if amphora else None
+            if amphora and nic:
+                self._unwire(amphora, nic)
+                self.records.save(amphora.without_nic(port_id))
+            self._ports.leave(port_id, amphora_id)
+
+    def _unwire(self, amphora: Amphora, nic: Nic) -> None:
+        pid = self.processes.pid(amphora.id)
+        if pid is not None:
+            interfaces.bring_back(pid, nic.mac, amphora.namespace)
+        self._wires.unplug(nic.port_id)
+
+    def _known(self, amphora_id: str) -> Amphora:
+        amphora = self.records.get(amphora_id)
+        if amphora is None:
+            raise cloud_errors.not_found(f"There is no amphora {amphora_id} on this host.")
+        return amphora
+
+    def delete(self, amphora_id: str) -> None:
+        """Nothing is left when this returns."""
+        with self.records.locked(amphora_id):
+            self._remove(amphora_id)
+        self.records.forget_lock(amphora_id)
+
+    def _remove(self, amphora_id: str) -> None:
+        """Off the wires first: a VIP must not answer twice."""
+        amphora = self.records.get(amphora_id)
+        if amphora is None:
+            return
+        for nic in amphora.nics:
+            self._unwire(amphora, nic)
+        self.processes.stop(amphora_id)
+        interfaces.remove_namespace(amphora.namespace)
+        self._cgroups.remove(amphora_id)
+        theirs = {nic.port_id for nic in amphora.nics if not nic.ours}
+        for port_id in {*self._ports.made_for(amphora_id), *theirs}:
+            if port_id in theirs:
+                self._ports.leave(port_id, amphora_id)
+            else:
+                self._ports.delete(port_id)
+        self.records.drop(amphora_id)
+
+    def restore(self) -> None:
+        """Everything that should be there is there: after a crash, after a reboot.
+
+        An amphora that cannot be brought back is left to the health manager.
+
+        :raises ProviderError: the host itself cannot be set up
+        """
+        if os.geteuid() != 0:
+            raise ProviderError(
+                Code.CONFIGURATION,
+                "The load balancer service is not set up completely.",
+                "compute_driver local makes namespaces: its worker has to run as root.",
+            )
+        with self.records.locked(_ALL):
+            amphorae = self.records.all()
+            wanted = {nic.port_id for amphora in amphorae for nic in amphora.nics}
+            if self._settings.management_port:
+                wanted.add(self._settings.management_port)
+            report = self._wires.reconcile(wanted)
+            for port_id in report.released:
+                LOG.warning("Port %s was plugged for nobody; it is no more", port_id)
+            self._leg()
+            for amphora in amphorae:
+                if amphora.built and not self.processes.running(amphora.id):
+                    with self._tolerant(f"Amphora {amphora.id} does not come back"):
+                        self._revive(amphora)
+
+    def _revive(self, amphora: Amphora) -> None:
+        with self.records.locked(amphora.id):
+            found = self.records.get(amphora.id)
+            if found is None or self.processes.running(amphora.id):
+                return
+            LOG.info("Amphora %s (%s) is started again", found.id, found.name)
+            for nic in found.nics:
+                self._wires.unplug(nic.port_id)
+            place = self.records.directory(found.id) / "files"
+            files.refresh(place, self.processes.commands)
+            self._run(found)
+
+    def _leg(self) -> None:
+        """This host's own port on the management network; remembered, as Neutron may come up
+        later than this host."""
+        port_id = self._settings.management_port
+        if not port_id:
+            return
+        name = self._settings.management_interface
+        records = Records(self._settings.state_path / ".host")
+        record = records.get(_LEG)
+        nic = record.nic(port_id) if record else None
+        if nic is None:
+            nic = self._ports.nic(self._ports.port(port_id), 0)
+            records.save(Amphora(_LEG, name, nics=(nic,)))
+        self._wires.plug(nic.port, nic.subnets, nic.network, _HOST, name)
+        # A host has a default route of its own.
+        subnets = tuple({**subnet, "gateway_ip": None} for subnet in nic.subnets)
+        interfaces.configure(dataclasses.replace(nic, subnets=subnets), _HOST, name)
+
+    @contextlib.contextmanager
+    def _tolerant(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (ProviderError, OSError) as error:
+            LOG.error("%s: %s", what, error)
