@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -94,10 +95,42 @@ def expect(
     upsert.run(session, models.Health, rows, {"expected": upsert.new("expected")})
 
 
-def forget(session: Session, load_balancer_id: str) -> None:
-    """Octavia is told other statuses by a job: what amphorae tell next is news again."""
+def heard(
+    session: Session, load_balancer_id: str, since: datetime.datetime
+) -> frozenset[tuple[str, str]]:
+    """Kind and id of what amphorae tell the operating statuses of.
+
+    :param since: amphorae that were heard last before this time tell nothing any more
+    """
     health, beat = models.Health, models.Heartbeat
-    query = sa.update(health).where(health.load_balancer_id == load_balancer_id)
-    jobs.changed(session, query.values(observed=None, reported=None))
+    alive = sa.exists().where(beat.load_balancer_id == load_balancer_id, beat.received_at >= since)
+    query = sa.select(health.reported).where(health.load_balancer_id == load_balancer_id, alive)
+    reported: Observed = session.scalar(query) or {}
+    return frozenset((kind, key) for kind, found in reported.items() for key in found)
+
+
+def forget(session: Session, load_balancer_id: str, told: Collection[tuple[str, str]] = ()) -> None:
+    """A job has ended: what amphorae tell next is looked at again.
+
+    :param told: kind and id of what Octavia is told another operating status of, or what is gone
+    """
+    health, beat = models.Health, models.Heartbeat
+    mine = health.load_balancer_id == load_balancer_id
+    row = session.execute(
+        sa.select(health.observed, health.reported).where(mine).with_for_update()
+    ).first()
+    if row is not None and told:
+        observed = {key: _without(value, told) for key, value in (row[0] or {}).items()}
+        query = sa.update(health).where(mine)
+        jobs.changed(
+            session, query.values(observed=observed, reported=_without(row[1] or {}, told))
+        )
     marks = sa.update(beat).where(beat.load_balancer_id == load_balancer_id)
     jobs.changed(session, marks.values(fingerprint=None))
+
+
+def _without(told: Observed, keys: Collection[tuple[str, str]]) -> Observed:
+    return {
+        kind: {key: status for key, status in found.items() if (kind, key) not in keys}
+        for kind, found in told.items()
+    }

@@ -25,6 +25,8 @@ from sriov_provider.db.types import utcnow
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.records import Action, Job, JobState, ObjectRef, ObjectType
 
+# Nobody but the API asks for these; failovers and repairs have other authors too.
+REQUESTED = (Action.CREATE.value, Action.UPDATE.value, Action.DELETE.value)
 UNFINISHED = (JobState.PENDING.value, JobState.RUNNING.value)
 # Candidates looked at in one claim: more workers than this never compete for the same one.
 CANDIDATES = 16
@@ -70,6 +72,23 @@ def unfinished(session: Session, load_balancer_id: str) -> tuple[Job, ...]:
         .order_by(models.Job.seq)
     )
     return tuple(_record(row) for row in session.scalars(query))
+
+
+def overtaken(session: Session, job: Job, before: datetime.datetime) -> bool:
+    """Whether the API has asked for something else of the load balancer since.
+
+    :param before: requests after this time do not count
+    """
+    later = models.Job
+    query = sa.select(later.id).where(
+        later.load_balancer_id == job.load_balancer_id,
+        later.id != job.id,
+        later.state.in_(UNFINISHED),
+        later.action.in_(REQUESTED),
+        later.created_at <= before,
+        later.created_at >= job.created_at,
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def busy(session: Session, load_balancer_ids: Collection[str]) -> frozenset[str]:
@@ -156,6 +175,17 @@ def release(
     if not swapped:
         raise lost(job)
     return dataclasses.replace(job, state=JobState.PENDING, lease_owner=None, lease_expires=None)
+
+
+def put_back(session: Session, job: Job, delay: float, now: datetime.datetime | None = None) -> Job:
+    """As :func:`release`, for a run that could not begin: it does not count as an attempt.
+
+    :raises ProviderError: LEASE_LOST when another worker has it
+    """
+    released = release(session, job, delay, now)
+    query = sa.update(models.Job).where(models.Job.id == job.id)
+    changed(session, query.values(attempt=models.Job.attempt - 1))
+    return dataclasses.replace(released, attempt=job.attempt - 1)
 
 
 def place_elsewhere(session: Session, job: Job, hosts: Collection[str]) -> Job:

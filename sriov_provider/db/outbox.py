@@ -64,8 +64,18 @@ def record_outcome(
         reasons.add(session, reason, now)
     if any(statuses.values()):
         put(session, job.load_balancer_id, statuses, job.id, now)
-    health.forget(session, job.load_balancer_id)
+    health.forget(session, job.load_balancer_id, _told(statuses))
     return True
+
+
+def _told(statuses: Statuses) -> set[tuple[str, str]]:
+    """What heartbeats have no longer told last."""
+    return {
+        (kind, entry["id"])
+        for kind, entries in statuses.items()
+        for entry in entries
+        if "operating_status" in entry or entry.get("provisioning_status") == "DELETED"
+    }
 
 
 def _mended(job: Job, statuses: Statuses) -> set[tuple[str, str]]:

@@ -14,7 +14,7 @@ from sriov_provider.db.engine import Sessions
 from sriov_provider.db.health import Health
 from sriov_provider.db.statistics import Told
 from sriov_provider.health import judge, statuses
-from sriov_provider.health.judge import INCOMPLETE, Known
+from sriov_provider.health.judge import INCOMPLETE, Expected, Known
 from sriov_provider.health.message import Beat
 
 # Amphorae in one transaction.
@@ -189,7 +189,7 @@ def _updated(
     for one in heard:
         lacking = judge.lacking(one.beat, before.expected)
         told[one.beat.amphora_id] = _with_errors(one.beat.observed, lacking)
-    after = statuses.merged(list(told.values()))
+    after = _expected(statuses.merged(list(told.values())), before.expected)
     if before.expected.enabled:
         whole = {before.load_balancer_id: statuses.load_balancer(after)}
         after = {**after, statuses.LOAD_BALANCERS: whole}
@@ -197,6 +197,14 @@ def _updated(
     changes = statuses.changes(before.reported, after, known)
     reported = _with_changes(before.reported, changes)
     return dataclasses.replace(before, observed=told, reported=reported), changes
+
+
+def _expected(told: statuses.Observed, expected: Expected) -> statuses.Observed:
+    """Without listeners that a job has just disabled: the heartbeat may be older than that."""
+    if expected.listeners is None:
+        return told
+    listeners = {k: v for k, v in told[statuses.LISTENERS].items() if k in expected.listeners}
+    return {**told, statuses.LISTENERS: listeners}
 
 
 def _with_errors(told: statuses.Observed, lacking: Iterable[str]) -> statuses.Observed:

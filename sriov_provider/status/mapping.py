@@ -53,6 +53,7 @@ def statuses(
     failed: Failed,
     recovered: Collection[Key] = (),
     listeners: Collection[str] = (),
+    heard: Collection[Key] = (),
 ) -> Statuses:
     """The answer for ``DriverLibrary.update_loadbalancer_status``.
 
@@ -65,6 +66,8 @@ def statuses(
     :param recovered: objects that were reported as failed before and are served now
     :param listeners: ids of the load balancer's listeners; used without a tree, when nobody can
         tell which of them Octavia holds in PENDING_UPDATE with a pool or a rule
+    :param heard: objects whose operating statuses come from heartbeats: what is enabled and has
+        not failed is left to these
     """
     nodes = _nodes(tree)
     root = (ObjectType.LOADBALANCER, job.load_balancer_id)
@@ -77,9 +80,10 @@ def statuses(
     entries: dict[Key, dict[str, str]] = {}
     known = [key for key in recovered if key in nodes]
     for key in dict.fromkeys((*answered, *gone, *known)):
-        entries[key] = _entry(key, nodes.get(key), key in gone, key in errors, monitors)
+        entries[key] = _entry(key, nodes.get(key), key in gone, key in errors, monitors, heard)
     for key in _members_of_monitor(job, nodes):
-        entries.setdefault(key, _operating(key, nodes[key], monitors))
+        if operating := _operating(key, nodes[key], monitors, heard):
+            entries.setdefault(key, {"id": key[1]} | operating)
     return _grouped(entries)
 
 
@@ -136,22 +140,30 @@ def _gone(job: Job, nodes: Mapping[Key, _Node], errors: frozenset[Key]) -> froze
 
 
 def _entry(
-    key: Key, node: _Node | None, gone: bool, failed: bool, monitors: frozenset[Key]
+    key: Key,
+    node: _Node | None,
+    gone: bool,
+    failed: bool,
+    monitors: frozenset[Key],
+    heard: Collection[Key],
 ) -> dict[str, str]:
     if gone:
         return {"id": key[1], "provisioning_status": DELETED}
     if failed:
         return {"id": key[1], "provisioning_status": ERROR, "operating_status": ERROR}
-    if node is None:
-        return {"id": key[1], "provisioning_status": ACTIVE}
-    return {"provisioning_status": ACTIVE} | _operating(key, node, monitors)
+    active = {"id": key[1], "provisioning_status": ACTIVE}
+    return active if node is None else active | _operating(key, node, monitors, heard)
 
 
-def _operating(key: Key, node: _Node, monitors: frozenset[Key]) -> dict[str, str]:
+def _operating(
+    key: Key, node: _Node, monitors: frozenset[Key], heard: Collection[Key]
+) -> dict[str, str]:
+    if node.enabled and key in heard:
+        return {}
     status = ONLINE if node.enabled else OFFLINE
     if node.enabled and key[0] is ObjectType.MEMBER and key not in monitors:
         status = NO_MONITOR
-    return {"id": key[1], "operating_status": status}
+    return {"operating_status": status}
 
 
 def _monitored(tree: LoadBalancer | None, out: frozenset[Key]) -> frozenset[Key]:

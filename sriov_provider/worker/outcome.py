@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sqlalchemy.orm import Session
 
@@ -30,11 +30,13 @@ def succeeded(
     inventory: Inventory,
     members: tuple[MemberRecord, ...],
     failed: Mapping[str, Reason],
+    heard: Collection[mapping.Key] = (),
 ) -> None:
     """The plan is done, except for members that could not be had.
 
     :param members: all members after the job
     :param failed: why some of them are left out, by id
+    :param heard: objects whose operating statuses heartbeats know better than a job
     """
     keys = {(ObjectType.MEMBER, member): reason for member, reason in failed.items()}
     news = [
@@ -42,12 +44,8 @@ def succeeded(
         for member, reason in failed.items()
         if inventory.reasons.get(member) != reason
     ]
-    # The whole tree is in force now: what failed in an earlier job and is not left out works.
-    recovered = reasons.objects(session, job.load_balancer_id) - keys.keys()
-    if job.object_type is ObjectType.AMPHORA and _others_wait(session, job):
-        # Octavia's lock on what they are about is not to be opened by a job it knows nothing of.
-        recovered = frozenset()
-    statuses = mapping.statuses(job, lb, keys, recovered)
+    recovered = _recovered(session, job, keys)
+    statuses = mapping.statuses(job, lb, keys, recovered, heard=heard)
     if not outbox.record_outcome(session, job, JobState.DONE, statuses, news):
         return
     for kind, object_id in recovered:
@@ -64,14 +62,37 @@ def succeeded(
         health.expect(session, lb.id, lb.enabled, served)
 
 
-def failed(session: Session, job: Job, lb: tree.LoadBalancer | None, reason: Reason) -> None:
-    """The whole job failed for good: its object goes to ERROR, its parents stay usable."""
+def failed(
+    session: Session,
+    job: Job,
+    lb: tree.LoadBalancer | None,
+    reason: Reason,
+    heard: Collection[mapping.Key] = (),
+) -> None:
+    """The whole job failed for good: its object goes to ERROR, its parents stay usable.
+
+    :param heard: as for a success
+    """
     touched = [(r.type, r.id) for r in job.objects] or [(job.object_type, job.object_id)]
     listeners = children.of_parent(session, job.load_balancer_id, ObjectType.LISTENER)
     statuses = mapping.statuses(
-        job, lb, dict.fromkeys(touched, reason), listeners=[listener.id for listener in listeners]
+        job,
+        lb,
+        dict.fromkeys(touched, reason),
+        listeners=[listener.id for listener in listeners],
+        heard=heard,
     )
     outbox.record_outcome(session, job, JobState.FAILED, statuses, _records(job, touched, reason))
+
+
+def _recovered(
+    session: Session, job: Job, failed: Collection[mapping.Key]
+) -> frozenset[mapping.Key]:
+    """The whole tree is in force now: what failed in an earlier job and is not left out works."""
+    if job.object_type is ObjectType.AMPHORA and _others_wait(session, job):
+        # Octavia's lock on what they are about is not to be opened by a job it knows nothing of.
+        return frozenset()
+    return reasons.objects(session, job.load_balancer_id) - frozenset(failed)
 
 
 def _others_wait(session: Session, job: Job) -> bool:

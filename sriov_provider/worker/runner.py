@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -10,9 +11,10 @@ from concurrent.futures import Executor
 from sqlalchemy.orm import Session
 
 from sriov_provider import tree
-from sriov_provider.db import children, jobs
+from sriov_provider.db import children, health, jobs
 from sriov_provider.db import inventory as inventory_db
 from sriov_provider.db.engine import Sessions
+from sriov_provider.db.types import utcnow
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.network.cache import CachedReads
 from sriov_provider.records import (
@@ -21,18 +23,23 @@ from sriov_provider.records import (
     Job,
     JobState,
     LoadBalancerRecord,
+    ObjectType,
 )
+from sriov_provider.status.mapping import Key
 from sriov_provider.worker import desired, engine, facts, flow, outcome, plan
 from sriov_provider.worker.book import Book
 from sriov_provider.worker.plan_model import Plan
 from sriov_provider.worker.renewals import Renewals
 from sriov_provider.worker.repair import Repairs
 from sriov_provider.worker.run import Run, Services, check_attempt, may_pass
-from sriov_provider.worker.trees import TreeReader
+from sriov_provider.worker.trees import Late, TreeReader
 
 LOG = logging.getLogger(__name__)
 
 _INTERRUPTIONS = 3
+# Times the silence after which an amphora counts as dead; then nobody hears heartbeats any more,
+# and jobs tell operating statuses themselves.
+_NOBODY_LISTENS = 10
 
 
 class Runner:
@@ -71,26 +78,44 @@ class Runner:
             (self._repairs if job.action is Action.REPAIR else self._renewals).run(job)
             return
         lb: tree.LoadBalancer | None = None
+        heard: frozenset[Key] = frozenset()
         try:
             check_attempt(job, self._services.settings.worker.max_attempts + _INTERRUPTIONS)
-            inventory = self._inventory(job.load_balancer_id)
+            inventory, heard = self._inventory(job.load_balancer_id), self._heard(job)
             if job.removes_load_balancer:
                 lb = self._last_tree(job, inventory)
             else:
-                lb = self._trees.wait(job, inventory)
-                if lb is None:
+                found = self._trees.wait(job, inventory, lambda: self._overtaken(job))
+                if found is None:
                     self._drop(job, inventory)
                     return
+                if isinstance(found, Late):
+                    self._put_back(job, found)
+                    return
+                lb = found
             wanted = None if job.removes_load_balancer else lb
-            self._succeed(job, lb, inventory, self._execute(job, wanted, inventory))
+            self._succeed(job, lb, inventory, self._execute(job, wanted, inventory), heard)
         except ProviderError as error:
             if error.reason.code is Code.LEASE_LOST:
                 raise
-            self._fail(job, lb, error)
+            self._fail(job, lb, error, heard)
         except Exception as error:
             # A defect must not take the worker down or leave an object in PENDING.
             LOG.exception("Job %s met a defect", job.id)
-            self._fail(job, lb, engine.internal(error))
+            self._fail(job, lb, engine.internal(error), heard)
+
+    def _overtaken(self, job: Job) -> bool:
+        """A later request of the API has waited for long: the API lets in one at a time, so this
+        one's transaction has ended."""
+        before = self._trees.due()
+        return self._sessions.read(lambda session: jobs.overtaken(session, job, before))
+
+    def _put_back(self, job: Job, late: Late) -> None:
+        LOG.warning(
+            "Job %s: Octavia does not show %s as requested; looking again in %g s",
+            job.id, job.object_id, late.delay,
+        )  # fmt: skip
+        self._sessions.run(lambda session: jobs.put_back(session, job, late.delay, late.looked_at))
 
     def _last_tree(self, job: Job, inventory: Inventory) -> tree.LoadBalancer | None:
         """What goes with a load balancer: Octavia counts the quota of each object reported as
@@ -191,15 +216,26 @@ class Runner:
         self._sessions.run(write)
 
     def _succeed(
-        self, job: Job, lb: tree.LoadBalancer | None, inventory: Inventory, run: Run
+        self,
+        job: Job,
+        lb: tree.LoadBalancer | None,
+        inventory: Inventory,
+        run: Run,
+        heard: frozenset[Key],
     ) -> None:
-        failed = run.failed
+        failed, members = run.failed, run.plan.members
         self._sessions.run(
-            lambda session: outcome.succeeded(session, job, lb, inventory, run.plan.members, failed)
+            lambda session: outcome.succeeded(session, job, lb, inventory, members, failed, heard)
         )
         LOG.info("Job %s done; members that failed: %s", job.id, sorted(failed) or "none")
 
-    def _fail(self, job: Job, lb: tree.LoadBalancer | None, error: ProviderError) -> None:
+    def _fail(
+        self,
+        job: Job,
+        lb: tree.LoadBalancer | None,
+        error: ProviderError,
+        heard: frozenset[Key],
+    ) -> None:
         worker = self._services.settings.worker
         again = may_pass(error) or self._serves_nothing(job)
         if again and job.attempt < worker.max_attempts:
@@ -210,7 +246,15 @@ class Runner:
         LOG.error("Job %s failed: %s", job.id, error.reason)
         if job.creates_load_balancer:
             self._release_all(job)
-        self._sessions.run(lambda session: outcome.failed(session, job, lb, error.reason))
+        self._sessions.run(lambda session: outcome.failed(session, job, lb, error.reason, heard))
+
+    def _heard(self, job: Job) -> frozenset[Key]:
+        """What heartbeats tell of; read before the amphorae that sent them may go."""
+        silence = self._services.settings.health.timeout * _NOBODY_LISTENS
+        since = utcnow() - datetime.timedelta(seconds=silence)
+        lb_id = job.load_balancer_id
+        found = self._sessions.read(lambda session: health.heard(session, lb_id, since))
+        return frozenset((ObjectType(kind), key) for kind, key in found)
 
     def _serves_nothing(self, job: Job) -> bool:
         """A job that has given up the old amphora is tried again whatever stopped it."""

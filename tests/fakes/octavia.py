@@ -71,6 +71,10 @@ class FakeDriverAgent(Faults):
             else:
                 self.trees[lb_id] = copied
 
+    def hidden(self, lb_id: str) -> dict[str, Any]:
+        """The tree that has not become visible yet."""
+        return copy.deepcopy(self._pending[lb_id].tree)
+
     def roll_back(self, lb_id: str) -> None:
         """Forget a commit that has not become visible yet."""
         self._pending.pop(lb_id, None)

@@ -141,9 +141,50 @@ def test_what_a_job_told_is_told_anew_if_it_is_not_so(sessions: Sessions, writer
     fill(sessions)
     writer.write([down(0, 0)])
     assert told(sessions) == [DOWN | {"listener": "ONLINE"}]
-    sessions.run(lambda s: health.forget(s, "lb"))
+    job_told = {("members", "member"), ("listeners", "listener"), ("pools", "gone")}
+    sessions.run(lambda s: health.forget(s, "lb", job_told))
+    kept = sessions.run(lambda s: health.lock(s, ["lb"]))["lb"]
+    assert kept.reported == {
+        "members": {}, "listeners": {}, "pools": {"pool": "ERROR"}, "loadbalancers": {"lb": "ERROR"}
+    }  # fmt: skip
+    assert [told["members"] for told in kept.observed.values()] == [{}]
     writer.write([down(1, 10)])
-    assert told(sessions) == [DOWN | {"listener": "ONLINE"}]
+    assert told(sessions) == [{"listener": "ONLINE", "member": "ERROR"}]
+
+
+def test_what_no_job_told_is_not_told_again(sessions: Sessions, writer: Writer) -> None:
+    fill(sessions)
+    writer.write([down(0, 0)])
+    told(sessions)
+    sessions.run(lambda s: health.forget(s, "lb"))
+    assert newest(sessions).fingerprint is None
+    writer.write([down(1, 10)])
+    assert told(sessions) == []
+
+
+def test_heartbeats_tell_of_what_they_have_told_until_they_are_silent(
+    sessions: Sessions, writer: Writer
+) -> None:
+    fill(sessions)
+
+    def heard(seconds: float) -> frozenset[tuple[str, str]]:
+        since = after(seconds)
+        return sessions.read(lambda s: health.heard(s, "lb", since))
+
+    assert heard(0) == frozenset()
+    writer.write([beat(members={})])
+    assert heard(0) == {("listeners", "listener"), ("pools", "pool"), ("loadbalancers", "lb")}
+    assert heard(-60) == heard(0)
+    assert heard(1) == frozenset()
+
+
+def test_a_heartbeat_of_before_a_job_does_not_bring_back_a_disabled_listener(
+    sessions: Sessions, writer: Writer
+) -> None:
+    fill(sessions)
+    sessions.run(lambda s: health.expect(s, "lb", True, []))
+    writer.write([beat()])
+    assert "listener" not in told(sessions)[0]
 
 
 def test_an_amphora_cannot_tell_of_another_load_balancer(

@@ -246,6 +246,31 @@ def test_operating_statuses() -> None:
     }
 
 
+def test_what_heartbeats_tell_is_left_to_them() -> None:
+    heard = {(_type(name), name) for name in ("lb", "l1", "l2", "p1", "m1", "m2", "m3")}
+    tree = dataclasses.replace(TREE, pools=(P1, dataclasses.replace(P2, enabled=False)))
+    failed = {(ObjectType.LISTENER, "l2"): REASON}
+    told = statuses(_job(F, "lb"), tree, failed, heard=heard | {(ObjectType.POOL, "p2")})
+    entries = [entry for kind in told.values() for entry in kind]
+    assert {entry["id"] for entry in entries if "provisioning_status" in entry} == ALL
+    assert {e["id"]: e["operating_status"] for e in entries if "operating_status" in e} == {
+        "l2": "ERROR",
+        "p2": "OFFLINE",
+        "m2": "OFFLINE",
+        "hm1": "ONLINE",
+        "pol1": "ONLINE",
+        "pol2": "ONLINE",
+        "pol3": "OFFLINE",
+        "r1": "ONLINE",
+        "r3": "ONLINE",
+    }
+
+
+def test_members_that_were_heard_do_not_follow_their_monitor() -> None:
+    told = statuses(_job(C, "hm1"), TREE, {}, heard={(ObjectType.MEMBER, "m1")})
+    assert told["members"] == [{"id": "m2", "operating_status": "OFFLINE"}]
+
+
 @pytest.mark.parametrize(
     ("action", "failed", "m1"),
     [

@@ -81,7 +81,7 @@ class World:
         self.sessions = MortalSessions(f"sqlite:///{database}")
         self.cloud, self.amphora, self.agent = FakeCloud(vfs=64), FakeAmphora(), FakeDriverAgent()
         self.calls = Calls(self.cloud, self.amphora, self.sessions)
-        self.skew = datetime.timedelta()
+        self.skew = self.passed = datetime.timedelta()
         self.check_lease: Callable[[Job], None] = lambda job: None
         self._numbers = itertools.count(1)
         self.balancers = 0
@@ -95,6 +95,7 @@ class World:
         )
         self._make_networks()
         self.restart()
+        self.skew = datetime.timedelta()
 
     def _make_networks(self) -> None:
         add = self.cloud.add_subnet
@@ -119,7 +120,10 @@ class World:
         self.skew += datetime.timedelta(hours=1)
         services = Services(self.cloud, self.cloud, self.amphora, self.amphora, settings)
         reader = trees.TreeReader(
-            self.agent.get_loadbalancer, settings.worker.tree_timeout, self.clock.sleep
+            self.agent.get_loadbalancer,
+            settings.worker.tree_timeout,
+            self.clock.sleep,
+            lambda: utcnow() + self.passed,
         )
         self.runner = Runner(
             self.sessions,
@@ -329,7 +333,12 @@ class World:
         self._outbox.deliver_pending()
 
     def claim(self) -> Job | None:
-        return jobs.claim(self.sessions, "worker", 60, now=utcnow() + self.skew)
+        return jobs.claim(self.sessions, "worker", 60, now=utcnow() + self.skew + self.passed)
+
+    def later(self, seconds: float) -> list[Job]:
+        """As :meth:`run_all`, after this time."""
+        self.passed += datetime.timedelta(seconds=seconds)
+        return self.run_all()
 
     def run(self, job: Job) -> None:
         try:

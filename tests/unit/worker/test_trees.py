@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import copy
+from typing import Any
+
 import pytest
 
 from sriov_provider.errors import Code, ProviderError
+from sriov_provider.records import Action
 from tests.unit.worker.harness import World
 from tests.unit.worker.scenes import clean, working
 
@@ -14,15 +18,92 @@ def test_late_commit_is_waited_for(world: World) -> None:
     assert 0 < world.clock.now < 2
 
 
+def seen(world: World, lb: str) -> dict[str, Any]:
+    """What a commit of now would show."""
+    return copy.deepcopy(world.agent.trees[lb])
+
+
 def test_rolled_back_create_is_dropped(world: World) -> None:
     lb = world.create_load_balancer(commit=False)
-    world.run_all()
+    assert len(world.run_all()) == 1
+    assert world.inventory(lb).load_balancer is not None
+    assert world.clock.now >= 5
+    looks = [job for _ in range(30) for job in world.later(60)]
+    assert 5 < len(looks) < 15
+    assert {job.attempt for job in looks} == {1}
     assert world.agent.updates == []
     assert world.inventory(lb).load_balancer is None
     assert world.cloud.left_over() == ()
     assert "create_server" not in world.calls.log
-    assert world.claim() is None
-    assert world.clock.now >= 5
+    assert world.clock.now < 6
+
+
+def test_a_create_that_is_committed_after_minutes_is_carried_out(world: World) -> None:
+    lb = world.create_load_balancer(after_reads=10_000)
+    world.run_all()
+    world.later(30)
+    world.later(60)
+    assert world.agent.provisioning(lb) == "PENDING_CREATE"
+    world.agent.commit(world.agent.hidden(lb))
+    world.later(60)
+    assert world.agent.provisioning(lb) == "ACTIVE"
+    clean(world, lb)
+
+
+def test_a_child_that_is_committed_after_minutes_is_carried_out(world: World) -> None:
+    scene = working(world)
+    member = world.add_member(scene.pool, "10.3.0.9", "sub-3")
+    committed = seen(world, scene.lb)
+    before = copy.deepcopy(committed)
+    before["pools"][0]["members"].pop()
+    world.agent.commit(before)
+    world.run_all()
+    assert world.agent.provisioning(scene.lb) == "PENDING_UPDATE"
+    world.agent.commit(committed)
+    (look,) = world.later(60)
+    assert look.attempt == 1
+    assert member in world.served_members(scene.lb)
+    clean(world, scene.lb)
+
+
+def test_new_values_that_are_committed_late_are_served(world: World) -> None:
+    scene = working(world)
+    world.update(scene.listener, after_reads=10_000, allowed_cidrs=["10.9.0.0/16"])
+    world.run_all()
+    assert world.agent.provisioning(scene.listener) == "PENDING_UPDATE"
+    world.agent.commit(world.agent.hidden(scene.lb))
+    world.later(30)
+    (listener,) = world.inside(scene.lb).document["listeners"]
+    assert listener["allowed_cidrs"] == ["10.9.0.0/16"]
+    clean(world, scene.lb)
+
+
+def test_a_later_request_tells_that_an_earlier_one_was_rolled_back(world: World) -> None:
+    scene = working(world)
+    world.add_member(scene.pool, "10.3.0.9", "sub-3")
+    rolled_back = seen(world, scene.lb)
+    rolled_back["pools"][0]["members"].pop()
+    world.agent.commit(rolled_back)
+    world.run_all()
+    world.update(scene.listener, name="other")
+    assert [job.action for job in world.later(10)] == [Action.CREATE, Action.UPDATE]
+    assert world.agent.provisioning(scene.listener) == "ACTIVE"
+    clean(world, scene.lb)
+
+
+def test_a_request_of_a_moment_ago_tells_nothing_of_an_earlier_one(world: World) -> None:
+    scene = working(world)
+    member = world.add_member(scene.pool, "10.3.0.9", "sub-3")
+    committed = seen(world, scene.lb)
+    before = copy.deepcopy(committed)
+    before["pools"][0]["members"].pop()
+    world.agent.commit(before)
+    world.update(scene.listener, name="other")
+    assert [job.action for job in world.run_all()] == [Action.CREATE]
+    world.agent.commit(committed)
+    world.later(60)
+    assert member in world.served_members(scene.lb)
+    clean(world, scene.lb)
 
 
 def test_rolled_back_child_is_dropped(world: World) -> None:
@@ -33,6 +114,8 @@ def test_rolled_back_child_is_dropped(world: World) -> None:
     world.agent.commit(shown)
     world.agent.trees[scene.lb]["pools"][0]["members"].pop()
     world.run_all()
+    world.later(700)
+    assert world.claim() is None
     assert world.agent.updates == []
     assert world.calls.network == []
 
@@ -45,7 +128,7 @@ def test_what_was_built_for_a_create_that_is_gone_is_released(world: World) -> N
     assert world.cloud.servers
     world.restart()
     world.agent.trees.clear()
-    world.run_all()
+    world.later(700)
     assert world.cloud.left_over() == ()
     assert world.inventory(lb).load_balancer is None
 
@@ -62,6 +145,8 @@ def test_values_that_never_come_were_rolled_back(world: World) -> None:
     scene = working(world)
     world.update(scene.listener, after_reads=10_000, allowed_cidrs=["10.9.0.0/16"])
     world.run_all()
+    assert world.agent.provisioning(scene.listener) == "PENDING_UPDATE"
+    world.later(60)
     assert world.agent.provisioning(scene.listener) == "ACTIVE"
     (listener,) = world.inside(scene.lb).document["listeners"]
     assert listener["allowed_cidrs"] == []
