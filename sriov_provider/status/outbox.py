@@ -20,7 +20,9 @@ from sriov_provider.records import ObjectType
 
 LOG = logging.getLogger(__name__)
 
-LEASE_SECONDS = 120.0
+# A batch is free again after so long when its deliverer has died. A send may take half of it; one
+# that takes longer has Octavia hear the same twice, no more.
+LEASE_SECONDS = 60.0
 MAX_DELAY = 60.0
 # Whole batches are tried this often before an object of them is looked at by itself.
 PATIENCE = 3
@@ -40,16 +42,24 @@ class Outbox:
     :param exists: whether Octavia still has an object
     :param owner: a name that no other deliverer has at the same time
     :param interval: seconds to wait after a first refusal; doubled up to a minute
+    :param lease_seconds: for which a batch is this deliverer's alone
     """
 
     def __init__(
-        self, sessions: Sessions, send: Send, exists: Exists, owner: str, interval: float = 2.0
+        self,
+        sessions: Sessions,
+        send: Send,
+        exists: Exists,
+        owner: str,
+        interval: float = 2.0,
+        lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         self._sessions = sessions
         self._send = send
         self._exists = exists
         self._owner = owner
         self._interval = interval
+        self._lease = lease_seconds
 
     def deliver_pending(self, load_balancer_id: str | None = None) -> int:
         """Send every batch that is due, of one load balancer or of all; once each.
@@ -58,7 +68,7 @@ class Outbox:
         :raises ProviderError: DATABASE (retriable)
         """
         taken = 0
-        while batch := outbox.claim(self._sessions, self._owner, LEASE_SECONDS, load_balancer_id):
+        while batch := outbox.claim(self._sessions, self._owner, self._lease, load_balancer_id):
             taken += self._deliver(batch)
         return taken
 

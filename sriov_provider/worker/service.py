@@ -92,6 +92,7 @@ class Worker:
             self._agent.exists,
             self._owner,
             worker.outbox_interval,
+            worker.lease_seconds,
         )
         self._statistics = Statistics(self._sessions, self._agent.update_statistics)
         self._calendar = Calendar(self._sessions, self.settings.certificates, self._hint)

@@ -244,3 +244,34 @@ def test_a_deliverer_that_died_is_replaced(
     assert _left(sessions) == 1
     sessions.run(lambda session: outbox.delivered(session, heir))
     assert _left(sessions) == 0
+
+
+@pytest.mark.parametrize(("ago", "taken"), [(4, 0), (6, 1)])
+def test_a_batch_is_free_when_the_lease_of_a_dead_deliverer_is_over(
+    sessions: Sessions, octavia: Octavia, ago: int, taken: int
+) -> None:
+    heir = Outbox(sessions, octavia.send, octavia.exists, "heir", lease_seconds=5)
+    died = Outbox(sessions, _die, octavia.exists, "died", lease_seconds=5)
+    _put(sessions, BOTH)
+    with pytest.raises(SystemExit):
+        died.deliver_pending()
+    _pass(sessions, ago)
+    assert heir.deliver_pending() == taken
+    assert len(octavia.taken) == 2 * taken
+
+
+def _die(_statuses: object) -> None:
+    raise SystemExit
+
+
+def _pass(sessions: Sessions, seconds: float) -> None:
+    """As if so many seconds had gone by."""
+    from sqlalchemy import select
+
+    from sriov_provider.db.models import Outbox as Row
+
+    def work(session: Any) -> None:
+        for row in session.scalars(select(Row)):
+            row.lease_expires -= datetime.timedelta(seconds=seconds)
+
+    sessions.run(work)

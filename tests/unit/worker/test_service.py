@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from octavia.amphorae.backends.health_daemon import status_message
 
 from sriov_provider import config
 from sriov_provider.amphora import octavia_config
+from sriov_provider.db.models import Outbox as Batch
+from sriov_provider.db.types import utcnow
 from sriov_provider.rpc import server
 from sriov_provider.worker import service
 from sriov_provider.worker.run import Services
@@ -64,7 +67,7 @@ def worker(
         f"database_connection = sqlite:///{tmp_path / 'provider.sqlite'}\n"
         "poll_interval = 0.1\noutbox_interval = 0.1\nworker_threads = 2\n"
         f"firewall_check_interval = {LOOKS}\n"
-        "heartbeat_bind = 127.0.0.1:0\n[health_manager]\nheartbeat_key = key\n"
+        "lease_seconds = 20\nheartbeat_bind = 127.0.0.1:0\n[health_manager]\nheartbeat_key = key\n"
     )
     fakes = Services(world.cloud, world.cloud, world.amphora, world.amphora, SETTINGS)
     monkeypatch.setattr(service, "services", lambda *_: fakes)
@@ -111,6 +114,22 @@ def test_a_job_nobody_was_woken_for_is_found_and_its_status_delivered(
         lb = world.create_load_balancer()
         until(lambda: world.agent.provisioning(lb) == "ACTIVE")
     assert running.error is None
+
+
+def test_statuses_of_a_worker_that_dies_wait_no_longer_than_its_jobs(
+    world: World, worker: service.Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[float] = []
+
+    def left(_statuses: object) -> None:
+        row = world.sessions.read(lambda session: session.scalars(sa.select(Batch)).one())
+        seen.append((row.lease_expires - utcnow()).total_seconds())
+
+    monkeypatch.setattr(worker._outbox, "_send", left)
+    with Running(worker):
+        world.create_load_balancer()
+        until(lambda: bool(seen))
+    assert 0 < seen[0] <= 20
 
 
 def test_a_wake_up_runs_the_job_it_names(world: World, worker: service.Worker) -> None:
