@@ -15,8 +15,9 @@ from typing import Any
 
 from oslo_config import cfg
 
-from sriov_provider import config_health, config_local, config_port_driver
+from sriov_provider import config_health, config_local, config_port_driver, config_upkeep
 from sriov_provider.config_health import Health
+from sriov_provider.config_upkeep import Upkeep
 from sriov_provider.portdriver.base import Settings as PortSettings
 
 GROUP = "sriov_provider"
@@ -67,13 +68,6 @@ OPTS = (
         default=30 * 24 * 3600,
         min=0,
         help="Seconds before a job that has ended is forgotten; 0 keeps them for ever.",
-    ),
-    cfg.IntOpt(
-        "sweep_grace",
-        default=3600,
-        min=60,
-        help="Seconds for which 'sriov-provider sweep' leaves alone what nobody knows: since it "
-        "was made, and since the last job of its load balancer.",
     ),
     cfg.ListOpt(
         "vf_totals",
@@ -152,6 +146,7 @@ OPTS = (
         "VFs reach flat and vlan networks alone.",
     ),
     *config_health.OPTS,
+    *config_upkeep.OPTS,
 )
 CONTROLLER_WORKER_OPTS = (
     cfg.ListOpt("amp_boot_network_list", default=[]),
@@ -276,6 +271,7 @@ class Settings:
     :ivar firewall_check_interval: seconds, 0 for never
     :ivar sweep_grace: seconds
     :ivar health: of the health manager
+    :ivar upkeep: of the housekeeping
     :ivar ports: of the port driver, on hosts without Nova
     :ivar config_files: where they came from, for libraries that read the files themselves
     """
@@ -293,6 +289,7 @@ class Settings:
     sweep_grace: float = 3600.0
     certificates: Certificates = Certificates()
     health: Health = dataclasses.field(default_factory=Health)
+    upkeep: Upkeep = dataclasses.field(default_factory=Upkeep)
     ports: PortSettings = dataclasses.field(default_factory=PortSettings)
     config_files: tuple[str, ...] = ()
 
@@ -366,6 +363,7 @@ def settings(conf: Any) -> Settings:
             float(conf.house_keeping.cert_interval), float(conf.house_keeping.cert_expiry_buffer)
         ),
         health=config_health.health(conf, GROUP),
+        upkeep=config_upkeep.upkeep(conf, GROUP),
         ports=config_port_driver.port_driver(conf),
         config_files=tuple(str(f) for f in conf.default_config_files or ()),
     )
