@@ -23,6 +23,7 @@ from sriov_provider.portdriver.kernel import USER
 
 LOCK_TIMEOUT = 60.0  # seconds
 _LOCK_INTERVAL = 0.02
+_FRESH = "fresh"
 # A claim's way: BOUND when the device is set up on the host, PLUGGED when it is inside.
 TAKEN, BOUND, PLUGGED, LEAVING = "taken", "bound", "plugged", "leaving"
 
@@ -91,6 +92,8 @@ class Claims:
         try:
             self._wait(handle)
             self._held.depth = 1
+            # What somebody was about to write who died over it.
+            (self._directory / _FRESH).unlink(missing_ok=True)
             yield
         finally:
             self._held.depth = 0
@@ -122,9 +125,8 @@ class Claims:
         return tuple(claim for claim in self.all() if claim.port_id == port_id)
 
     def write(self, claim: Claim) -> Claim:
-        """On disk when this returns."""
-        path = self._path(claim.device)
-        fresh = path.with_suffix(".new")
+        """On disk when this returns. Locked, as all that changes something."""
+        path, fresh = self._path(claim.device), self._directory / _FRESH
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(handle, "w") as file:
             json.dump(dataclasses.asdict(claim), file, indent=1)

@@ -13,7 +13,7 @@ from sriov_provider.portdriver.libnetwork import app
 from sriov_provider.portdriver.libnetwork.driver import RemoteDriver
 from sriov_provider.portdriver.libnetwork.neutron import Neutron
 from sriov_provider.portdriver.libnetwork.state import State
-from tests.fakes.neutron_rest import NeutronRest
+from tests.fakes.engine_neutron import NeutronRest
 
 NETWORK = "11111111-0000-4000-8000-000000000001"
 PORT = "22222222-0000-4000-8000-000000000001"
