@@ -17,11 +17,16 @@ from sriov_provider.portdriver.host import HostPorts
 
 def node(conf: Any, cloud: Cloud, settings: Local) -> Node:
     """:raises ProviderError: CONFIGURATION when the settings cannot be used"""
+    return made(settings, cloud, HostPorts(port_driver(conf)))
+
+
+def made(settings: Local, cloud: Cloud, wires: HostPorts) -> Node:
+    """With these ports."""
     return Node(
         settings,
         Records(settings.state_path),
         Ports(cloud, settings.host if settings.bind_ports else None),
-        HostPorts(port_driver(conf)),
+        wires,
         Processes(settings.run_path, settings.agent_path),
         cgroups.Cgroups(settings.cgroup, cgroups.hierarchy()),
     )

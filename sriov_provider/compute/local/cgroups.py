@@ -64,12 +64,21 @@ class Cgroups:
         except OSError as error:
             self._tell(f"{group} cannot be made: {error}")
             return None
-        for name, value in values(limits).items() if limits else ():
-            try:
-                (group / name).write_text(value)
-            except OSError as error:
-                self._tell(f"{name} cannot be set: {error}")
+        if limits:
+            self._limit(group, limits)
         return group / "cgroup.procs"
+
+    def _limit(self, group: Path, limits: Limits) -> None:
+        failed = []
+        for name, value in values(limits).items():
+            try:
+                # Not made here: it is there where the controller is.
+                with (group / name).open("r+") as file:
+                    file.write(value)
+            except OSError:
+                failed.append(name)
+        if failed:
+            self._tell(f"{self._base} has no {', '.join(failed)}")
 
     def remove(self, amphora_id: str) -> None:
         """Its processes have been killed; it takes a moment until they are gone."""

@@ -49,7 +49,7 @@ class Init:
         """Until SIGTERM."""
         os.environ.clear()
         path = ":".join((_USUAL.partition(":")[0], *self._spec.path, _USUAL))
-        os.environ.update(PATH=path, HOME="/root", LANG="C.UTF-8")
+        os.environ.update(PATH=path, HOME="/run/home", LANG="C.UTF-8")
         ear, woken = _syslog(), _signals(self._on_stop)
         with selectors.DefaultSelector() as events:
             events.register(ear, selectors.EVENT_READ)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sriov_provider.compute.local.guest import init, kernel, root, spec
 
-_NAMESPACES = kernel.CLONE_NEWNS | kernel.CLONE_NEWUTS | kernel.CLONE_NEWIPC | kernel.CLONE_NEWPID
+_NAMESPACES = kernel.CLONE_NEWUTS | kernel.CLONE_NEWIPC | kernel.CLONE_NEWPID
 # chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap, net_bind_service,
 # net_broadcast, net_admin, net_raw, ipc_lock, sys_chroot, sys_admin (namespaces), sys_nice,
 # sys_resource: not modules, devices, raw memory, the clock, other processes or a reboot.
@@ -49,6 +49,8 @@ def main(argument: str) -> int:
 def _first(wanted: spec.Spec, starter: socket.socket) -> None:
     """The amphora's pid 1; never returns. It begins once it is on record."""
     try:
+        # Not before the fork: the starter keeps its files.
+        kernel.unshare(kernel.CLONE_NEWNS)
         place = root.build(wanted)
         _detach(Path(wanted.log))
         socket.sethostname(wanted.hostname)

@@ -27,7 +27,7 @@ _ETC = (
 # Package databases: the agent tells versions.
 _VAR = ("lib/dpkg", "lib/rpm")
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
-_RUN = ("lock", "netns", "rsyslog/octavia", "units")
+_RUN = ("home", "lock", "netns", "rsyslog/octavia", "units")
 # Of the kernel's knobs only those of network namespaces are the amphora's.
 _FROZEN = ("sys", "irq", "bus", "fs", "sysrq-trigger")
 _QUIET = kernel.MS_NOSUID | kernel.MS_NODEV
@@ -38,18 +38,21 @@ def build(spec: Spec) -> Path:
     kernel.mount("", Path("/"), flags=kernel.MS_REC | kernel.MS_PRIVATE)
     root, files = Path(spec.root), Path(spec.files)
     _tmpfs(root, "mode=755,size=16m")
-    _programs(root, spec.shared)
-    _own(root, files)
-    _devices(root)
-    for name, options in (("run", "mode=755"), ("tmp", "mode=1777"), ("root", "mode=700")):
-        _tmpfs(root / name, options)
+    # First: Python may be installed below it.
+    _tmpfs(root / "run", "mode=755")
+    _tmpfs(root / "tmp", "mode=1777")
     for name in _RUN:
         (root / "run" / name).mkdir(parents=True)
+    _programs(root)
+    _own(root, files)
+    for path in spec.shared:
+        _bind(Path(path), root, read_only=True)
+    _devices(root)
     _kernel(root, spec.memory)
     return root
 
 
-def _programs(root: Path, shared: tuple[str, ...]) -> None:
+def _programs(root: Path) -> None:
     _bind(Path("/usr"), root, read_only=True)
     for entry in sorted(Path("/").iterdir()):
         if entry.name in ("bin", "sbin") or entry.name.startswith("lib"):
@@ -57,8 +60,6 @@ def _programs(root: Path, shared: tuple[str, ...]) -> None:
                 (root / entry.name).symlink_to(entry.readlink())
             else:
                 _bind(entry, root, read_only=True)
-    for path in shared:
-        _bind(Path(path), root, read_only=True)
 
 
 def _own(root: Path, files: Path) -> None:
