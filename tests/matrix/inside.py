@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,8 +18,8 @@ from tests.demo.conf.common import Section, ini
 from tests.demo.report import DemoFailure, Report
 from tests.demo.settings import LIVE, Settings, from_environment
 from tests.matrix import outages, phases, results, table
-from tests.matrix.operations import OPERATIONS
-from tests.matrix.scenario import ALL, BY_DEFAULT, LEASE, Bench
+from tests.matrix.operations import OPERATIONS, OPPOSITES
+from tests.matrix.scenario import ALL, BY_DEFAULT, LEASE, Bench, Reference
 from tests.matrix.stage import Stage
 from tests.matrix.watcher import Watcher
 from tests.matrix.workers import Workers
@@ -52,6 +53,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("-k", default="", help="part of OPERATION|POINT|FAULT")
     parser.add_argument("--results", type=here, help="written as it goes; what is in it is kept")
     parser.add_argument("--rst", type=here, help="write the table into this page")
+    parser.add_argument("--show", action="store_true", help="what is in the results, no more")
     parser.add_argument("--list", action="store_true", help="the scenarios, no more")
     return parser.parse_args(arguments)
 
@@ -87,26 +89,40 @@ class Matrix:
         self.known = results.load(wanted.results)
         self.shown: list[results.Result] = []
 
-    def operation(self, name: str) -> None:
-        """All its scenarios, after one run that nothing disturbs."""
-        reference = self.bench.undisturbed(OPERATIONS[name])
+    def run(self, operations: Iterable[str]) -> None:
+        """All scenarios; those of operations that undo each other take turns."""
+        for group in groups(operations):
+            found = [self.scenarios(name) for name in group]
+            for turn in itertools.zip_longest(*found):
+                for scenario, reference in filter(None, turn):
+                    self.scenario(scenario, reference)
+
+    def scenarios(self, name: str) -> list[tuple[phases.Scenario, Reference]]:
+        """Of one operation, after one run that nothing disturbs."""
+        operation, faults = OPERATIONS[name], self.wanted.fault or BY_DEFAULT
+        faults = [f for f in faults if not operation.faults or f in operation.faults]
+        if not faults:
+            return []
+        reference = self.bench.undisturbed(operation)
         self.report.say(f"{name}: undisturbed {reference.seconds:.1f} s")
-        faults = self.wanted.fault or BY_DEFAULT
-        found = [s for s in phases.scenarios(name, reference.trace, faults) if self.selected(s)]
-        for scenario in found:
-            if self.wanted.list:
-                self.report.say(scenario.key)
-                continue
-            result = self.known.get(scenario.key)
-            if result is None:
-                began = time.monotonic()
-                result = self.bench.run(scenario, reference)
-                results.append(self.wanted.results, result)
-                took = f"{time.monotonic() - began:.0f} s in all"
-                self.report.say(f"{scenario.key}: {result.verdict} {result.seconds} s ({took})")
-                if result.detail:
-                    self.report.seen(result.detail[:2000])
-            self.shown.append(result)
+        found = phases.scenarios(name, reference.trace, faults)
+        return [(s, reference) for s in found if self.selected(s)]
+
+    def scenario(self, scenario: phases.Scenario, reference: Reference) -> None:
+        """One, unless it is known what comes of it."""
+        if self.wanted.list:
+            self.report.say(scenario.key)
+            return
+        result = self.known.get(scenario.key)
+        if result is None:
+            began = time.monotonic()
+            result = self.bench.run(scenario, reference)
+            results.append(self.wanted.results, result)
+            took = f"{time.monotonic() - began:.0f} s in all"
+            self.report.say(f"{scenario.key}: {result.verdict} {result.seconds} s ({took})")
+            if result.detail:
+                self.report.seen(result.detail[:2000])
+        self.shown.append(result)
 
     def selected(self, scenario: phases.Scenario) -> bool:
         """Whether the command line asks for it."""
@@ -114,20 +130,33 @@ class Matrix:
             not self.wanted.phase or scenario.phase in self.wanted.phase
         )
 
-    def end(self) -> int:
-        """The table and the exit code."""
-        if not self.shown:
-            return 0
-        lines = table.rows(self.shown, ALL)
-        print(f"\n{table.text(lines)}\n{results.totals(self.shown)}", flush=True)
-        if self.wanted.rst:
-            table.write(self.wanted.rst, lines, results.totals(self.shown))
-        return int(any(r.verdict != results.OK for r in self.shown))
+
+def end(shown: Sequence[results.Result], page: Path | None) -> int:
+    """The table and the exit code."""
+    if not shown:
+        return 0
+    lines, totals = table.rows(shown, ALL, tuple(OPERATIONS)), results.totals(shown)
+    print(f"\n{table.text(lines)}\n{totals}", flush=True)
+    if page:
+        table.write(page, lines, totals)
+    return int(any(r.verdict != results.OK for r in shown))
+
+
+def groups(operations: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    """Operations that undo each other together, the others alone."""
+    left = dict.fromkeys(operations)
+    while left:
+        first = next(iter(left))
+        group = next((g for g in OPPOSITES if first in g), (first,))
+        yield tuple(name for name in group if name in left)
+        left = {name: None for name in left if name not in group}
 
 
 def main(arguments: list[str]) -> int:
     """0 when all is well."""
     wanted, settings = options(arguments), from_environment()
+    if wanted.show:
+        return end(list(results.load(wanted.results).values()), wanted.rst)
     code = 1
     try:
         if wanted.up:
@@ -135,10 +164,9 @@ def main(arguments: list[str]) -> int:
         with bench(settings) as made:
             matrix = Matrix(made, wanted)
             try:
-                for name in wanted.operation or OPERATIONS:
-                    matrix.operation(name)
+                matrix.run(wanted.operation or OPERATIONS)
             finally:
-                code = matrix.end()
+                code = end(matrix.shown, wanted.rst)
     except (DemoFailure, exceptions.SDKException) as error:
         print(f"\nThe matrix failed: {error}", flush=True)
         code = 1

@@ -8,6 +8,7 @@ from typing import Any
 
 from openstack import exceptions
 
+from tests.matrix.phases import TWO
 from tests.matrix.stage import HALVES, PORT, PREFIX, SECOND_PORT, Stage, listener, member, pool
 
 KEEP, TEMP, PAIR = f"{PREFIX}keep", f"{PREFIX}temp", f"{PREFIX}pair"
@@ -18,12 +19,14 @@ class Operation:
     """:ivar balancer: name of the load balancer it is about
     :ivar prepare: undisturbed, to where it starts; does nothing when it is there already
     :ivar request: asks for it; the load balancer's id
+    :ivar faults: none but these; empty for all
     """
 
     name: str
     balancer: str
     prepare: Callable[[Stage], None]
     request: Callable[[Stage], str]
+    faults: tuple[str, ...] = ()
 
 
 def _post(stage: Stage, path: str, kind: str, body: dict[str, Any]) -> None:
@@ -155,6 +158,21 @@ def _delete(stage: Stage) -> str:
     return str(balancer.id)
 
 
+def _three_prepare(stage: Stage) -> None:
+    keep(stage)
+    stage.remove(TEMP)
+    ensure(PAIR, "ACTIVE_STANDBY", "near", "far")(stage)
+
+
+def _three(stage: Stage) -> str:
+    """One job each for three load balancers; the others are waited for here."""
+    others = [stage.create(TEMP), failover(PAIR)(stage)]
+    balancer = _cidrs(stage)
+    for other in others:
+        stage.settle(other)
+    return balancer
+
+
 _ALL = (
     Operation("create", TEMP, absent(TEMP), lambda stage: stage.create(TEMP)),
     Operation(
@@ -176,5 +194,8 @@ _ALL = (
         lambda stage: create_whole(stage, PAIR, "ACTIVE_STANDBY", "near", "far"),
     ),
     Operation("pair failover", PAIR, ensure(PAIR, "ACTIVE_STANDBY", "near", "far"), failover(PAIR)),
+    Operation("three at once", KEEP, _three_prepare, _three, (TWO,)),
 )
 OPERATIONS = {operation.name: operation for operation in _ALL}
+# Where one ends the other begins.
+OPPOSITES = (("create tree", "delete"), ("member", "member delete"))

@@ -44,7 +44,8 @@ def reset(port: int, verdict: str = "reject with tcp reset") -> Outage:
     chain = "type filter hook output priority -10 ;"
 
     def begin() -> None:
-        links.run("nft", f"table inet {TABLE} {{ chain out {{ {chain} }} }}")
+        links.run("nft", f"add table inet {TABLE}")
+        links.run("nft", f"add chain inet {TABLE} out {{ {chain} }}")
         links.run("nft", f"add rule inet {TABLE} out tcp dport {port} {verdict}")
         links.run("nft", f"add rule inet {TABLE} out tcp sport {port} {verdict}")
 
@@ -106,13 +107,15 @@ def _listens(path: str) -> bool:
 
 
 AWAY = {
-    "RabbitMQ": killed("rabbitmq", broker_back),
+    "RabbitMQ": reset(PORTS["rabbitmq"]),
     "database": killed("mariadb", database_back),
     "Neutron": reset(PORTS["neutron"]),
     "Nova": reset(PORTS["nova"]),
     "driver-agent": killed("octavia-driver-agent", driver_agent_back),
     "amphora agent": reset(AGENT_PORT),
 }
+# Takes some 20 s to come back.
+RESTARTED = {"RabbitMQ restarted": killed("rabbitmq", broker_back)}
 SILENT = {
     "RabbitMQ silent": frozen("rabbitmq"),
     "database silent": frozen("mariadb"),
@@ -121,7 +124,12 @@ SILENT = {
     "driver-agent silent": frozen("octavia-driver-agent"),
     "amphora agent silent": reset(AGENT_PORT, "drop"),
 }
-OUTAGES = AWAY | SILENT
+KILLED = {
+    "mariadb": "database",
+    "rabbitmq": "RabbitMQ restarted",
+    "octavia-driver-agent": "driver-agent",
+}
+OUTAGES = AWAY | RESTARTED | SILENT
 
 
 def last(outage: Outage, began: float) -> None:
@@ -150,8 +158,6 @@ def repair() -> None:
     for name in ("rabbitmq", "mariadb", "neutron", "nova", "octavia-driver-agent"):
         if alive(started(name).pid):
             os.killpg(started(name).pid, signal.SIGCONT)
-    for name, outage in (("mariadb", "database"), ("rabbitmq", "RabbitMQ")):
+    for name, outage in KILLED.items():
         if not alive(started(name).pid):
-            AWAY[outage].end()
-    if not alive(started("octavia-driver-agent").pid):
-        AWAY["driver-agent"].end()
+            OUTAGES[outage].end()

@@ -24,6 +24,7 @@ _OF = {
     "end": "status",
     "MarkReady": "outcome",
     "MarkStale": "claim",
+    "ReadAnew": "firewall",
 }
 _WORDS = (
     ("Firewall", "firewall"),
@@ -41,9 +42,9 @@ _WORDS = (
     ("Port", "ports"),
     ("Tagged", "ports"),
 )
-REQUEST = "request"
+REQUEST, TWO = "request", "two workers"
 # The API needs what it needs: only these may be away when something is asked for.
-AT_REQUEST = ("SIGKILL", "RabbitMQ", "driver-agent", "amphora agent")
+AT_REQUEST = ("SIGKILL", TWO, "RabbitMQ", "driver-agent", "amphora agent")
 EACH_TASK = ("SIGKILL",)
 
 
@@ -86,6 +87,6 @@ def scenarios(operation: str, trace: Iterable[str], faults: Iterable[str]) -> tu
     found = []
     for fault in faults:
         for point in everywhere if fault in EACH_TASK else first.values():
-            if point != REQUEST or fault in AT_REQUEST:
+            if fault in AT_REQUEST if point == REQUEST else fault != TWO:
                 found.append(Scenario(operation, point, fault))
     return tuple(found)

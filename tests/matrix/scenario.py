@@ -9,10 +9,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from openstack import exceptions
+
 from tests.demo.report import DemoFailure, expect, wait_for
 from tests.matrix import leaks, outages, results
 from tests.matrix.operations import OPERATIONS, Operation
-from tests.matrix.phases import REQUEST, Scenario
+from tests.matrix.phases import REQUEST, TWO, Scenario
 from tests.matrix.results import Result
 from tests.matrix.shape import Shape, differences, shape
 from tests.matrix.stage import Stage
@@ -41,10 +43,15 @@ class Bench:
         self.stage, self.workers, self.watcher = stage, workers, watcher
 
     def ready(self, operation: Operation) -> None:
-        """One worker, and the operation's starting point."""
+        """One worker, and the operation's starting point; where it cannot be reached, with another
+        load balancer."""
         self.watcher.arm()
         self.workers.exactly(1)
-        operation.prepare(self.stage)
+        try:
+            operation.prepare(self.stage)
+        except (DemoFailure, exceptions.SDKException):
+            self.stage.give_up(operation.balancer)
+            operation.prepare(self.stage)
 
     def undisturbed(self, operation: Operation) -> Reference:
         """As it should be."""
@@ -72,6 +79,7 @@ class Bench:
             outages.repair()
         if verdict == results.STUCK:
             self.workers.kill()
+        if verdict not in (results.OK, results.NOT_MET):
             self.stage.give_up(operation.balancer)
         seconds = max(0.0, attempt.settled - attempt.over)
         return Result(
@@ -88,7 +96,7 @@ class Attempt:
     def __init__(self, bench: Bench, scenario: Scenario) -> None:
         self.bench, self.scenario = bench, scenario
         self.over = self.settled = time.monotonic()
-        self.complaints: list[str] = []
+        self.check_once = False
 
     def request(self, operation: Operation) -> str:
         """Asks for the operation and lets the fault happen; the load balancer's id."""
@@ -120,8 +128,23 @@ class Attempt:
         left = leaks.leaked(bench.stage)
         if left:
             return results.LEAKED, "; ".join(left)
-        found = differences(reference.shape, shape(bench.stage, balancer)) + self.complaints
+        found = self.different(balancer, reference) + self.repeated()
         return (results.DIFFERENT, "; ".join(found)) if found else (results.OK, "")
+
+    def different(self, balancer: str, reference: Reference) -> list[str]:
+        """From the undisturbed run."""
+        try:
+            return differences(reference.shape, shape(self.bench.stage, balancer))
+        except (DemoFailure, exceptions.SDKException) as error:
+            return [str(error)]
+
+    def repeated(self) -> list[str]:
+        """Jobs that were begun more than once though nothing was wrong."""
+        begun = self.bench.watcher.begun() if self.check_once else {}
+        twice = [f"{job} attempt {n}: {c}" for (job, n), c in begun.items() if c > 1 or n > 1]
+        return [f"begun more than once: {job}" for job in twice] or (
+            ["no job was begun"] if self.check_once and not begun else []
+        )
 
 
 @dataclass(frozen=True)
@@ -193,10 +216,22 @@ def _paused(attempt: Attempt, pid: object) -> None:
     attempt.over = time.monotonic()
 
 
+def _second(attempt: Attempt, _pid: int) -> object:
+    attempt.bench.watcher.arm()
+    return attempt.bench.workers.start()
+
+
+def _once(attempt: Attempt, _pid: object) -> None:
+    """With two workers each job is begun once, by one of them."""
+    attempt.over = time.monotonic()
+    attempt.check_once = True
+
+
 FAULTS = {
     "SIGKILL": Fault(_kill, _killed),
     "SIGTERM": Fault(_terminate, _terminated),
     "frozen": Fault(_pause, _paused),
+    TWO: Fault(_second, _once),
 }
 ALL = (*FAULTS, *outages.OUTAGES)
 BY_DEFAULT = (*FAULTS, *outages.AWAY)

@@ -10,6 +10,7 @@ from openstack import exceptions
 
 from sriov_provider.db import inventory, jobs, outbox
 from sriov_provider.db.engine import Sessions
+from sriov_provider.errors import ProviderError
 from sriov_provider.records import Inventory
 from tests.demo import bootstrap, conf, leftovers
 from tests.demo.hosts import Host
@@ -101,8 +102,11 @@ class Stage:
             waiting = outbox.undelivered(session, balancer_id)
             return found + [f"{waiting} statuses undelivered"] * bool(waiting)
 
-        busy = self.sessions.read(read)
-        tree = None if busy else self.statuses(balancer_id)
+        try:
+            busy = self.sessions.read(read)
+            tree = None if busy else self.statuses(balancer_id)
+        except (ProviderError, exceptions.SDKException) as error:
+            return [f"cannot be asked: {error}"]
         return busy + ["PENDING at Octavia"] * ("PENDING" in json.dumps(tree))
 
     def settle(self, balancer_id: str, seconds: float = 150.0) -> None:

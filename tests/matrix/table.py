@@ -9,12 +9,14 @@ from tests.matrix.phases import PHASES
 from tests.matrix.results import Result, cell
 
 
-def rows(results: Iterable[Result], faults: Sequence[str]) -> list[list[str]]:
+def rows(
+    results: Iterable[Result], faults: Sequence[str], operations: Sequence[str]
+) -> list[list[str]]:
     """A header; then one row for each operation and phase."""
     found = list(results)
     shown = [f for f in faults if any(r.fault == f for r in found)]
     lines = [["operation", "phase", *shown]]
-    for operation in dict.fromkeys(r.operation for r in found):
+    for operation in operations:
         mine = [r for r in found if r.operation == operation]
         for phase in (p for p in PHASES if any(r.phase == p for r in mine)):
             here = [r for r in mine if r.phase == phase]
