@@ -66,14 +66,14 @@ def check(settings: Settings, wanted: list[str]) -> int:
     try:
         accel, why = qemu.accelerator(image, directory, settings.accel)
         print(f"Guest runs on {accel}" + (f" ({why})" if why else ""), flush=True)
-        run = qemu.Run(
-            directory, brought.disk(directory, rendered.everything(), {"checks": wanted})
-        )
+        disk = brought.disk(directory, rendered.everything(), {"checks": wanted})
+        run = qemu.Run(directory, disk)
         found, ended = watch(settings, qemu.command(image, run, accel), run)
+        log = shutil.copy(run.console, settings.cache / "console.log")
         text, code = report.summary(found, ended, wanted)
         if not ended:
             print("\n".join(["End of its console:", *_lines(run.console)[-40:]]))
-        print(f"{text}\nin {time.monotonic() - begun:.0f} s")
+        print(f"{text}\nin {time.monotonic() - begun:.0f} s; the guest's console: {log}")
         return code
     finally:
         shutil.rmtree(directory)

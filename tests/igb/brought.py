@@ -32,6 +32,8 @@ def disk(directory: Path, rendered: Mapping[str, Any], plan: Mapping[str, Any]) 
     (tree / "plan.json").write_text(json.dumps(plan))
     made = directory / "brought.disk"
     options = ("-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d")
-    subprocess.run(["mke2fs", *options, str(tree), str(made), "64M"], check=True)
+    subprocess.run(
+        ["mke2fs", *options, str(tree), str(made), "64M"], check=True, capture_output=True
+    )
     shutil.rmtree(tree)
     return made

@@ -1,4 +1,4 @@
-"""What the guest and the machine around it are made of. What makes another image changes the key."""
+"""What the guest is made of. What makes another image of it changes the key."""
 
 from __future__ import annotations
 

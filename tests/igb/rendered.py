@@ -23,9 +23,8 @@ def everything() -> dict[str, Any]:
     octavia_config.init([])
     templates = octavia_config.Templates()
     single = Serving(balancer(), "SINGLE", (_view("a", "STANDALONE"),), 1025)
-    pair = Serving(
-        balancer(), "ACTIVE_STANDBY", tuple(_view(n, r) for n, r in _ROLES.items()), 1025
-    )
+    views = tuple(_view(name, role) for name, role in _ROLES.items())
+    pair = Serving(balancer(), "ACTIVE_STANDBY", views, 1025)
     return {
         "firewall": _document("a", member=True),
         "haproxy": templates.haproxy(single, "a", _HAPROXY, {}),

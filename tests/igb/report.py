@@ -34,15 +34,14 @@ class Result:
 
 def results(lines: Iterable[str]) -> tuple[list[Result], bool]:
     """All results in these lines; True when the last line was there."""
-    found = []
+    found: list[Result] = []
     for line in lines:
         if line.strip() == END:
             return found, True
         try:
             body = json.loads(line)
-            found.append(
-                Result(**{**body, "vfs": tuple(body["vfs"]), "notes": tuple(body["notes"])})
-            )
+            lists = {key: tuple(body[key]) for key in ("vfs", "notes")}
+            found.append(Result(**{**body, **lists}))
         except (ValueError, LookupError, TypeError):
             continue  # half a line, or not the guest's
     return found, False

@@ -35,6 +35,6 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         cache=Path(env.get("SRIOV_IGB_DIR") or caches / "octavia-sriov-provider" / "igb"),
         accel=env.get("SRIOV_IGB_ACCEL", ""),
-        limit=float(env.get("SRIOV_IGB_LIMIT", "600")),
+        limit=float(env.get("SRIOV_IGB_LIMIT", "900")),
         optional=env.get("SRIOV_IGB_OPTIONAL", "") not in ("", "0"),
     )

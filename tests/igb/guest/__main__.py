@@ -11,14 +11,10 @@ import traceback
 from pathlib import Path
 
 from tests.igb.guest.checks import CHECKS, Check
-from tests.igb.guest.ground import Ground
+from tests.igb.guest.ground import Ground, LeftOut
 from tests.igb.report import END, FAILED, LEFT_OUT, PASSED, Result
 
 RESULTS = "/dev/ttyS1"
-
-
-class LeftOut(Exception):
-    """The check cannot be made; the message says why."""
 
 
 def main() -> None:

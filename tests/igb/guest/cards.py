@@ -12,8 +12,8 @@ from tests.functional.netns import run
 
 VFS = 4
 _SYS = Path("/sys/class/net")
-# What comes and goes by itself.
-_VOLATILE = ("stats64", "stats", "operstate", "flags", "ifindex", "linkmode")
+# What comes and goes by itself. The permanent address is what the card told at its last reset.
+_VOLATILE = ("stats64", "stats", "operstate", "flags", "ifindex", "linkmode", "permaddr")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,9 @@ class Card:
     def state(self) -> dict[str, Any]:
         """What the PF holds of its VFs, and the interfaces of these."""
         told = link(self.pf)["vfinfo_list"]
-        return {"pf": told, "vfs": {a: _interface(a) for a in self.addresses()}}
+        return {
+            a: {"pf": vf, **_interface(a)} for a, vf in zip(self.addresses(), told, strict=True)
+        }
 
     def vf(self, address: str) -> dict[str, Any]:
         """What the PF holds of one VF."""
@@ -59,7 +61,7 @@ def link(name: str, namespace: str | None = None) -> dict[str, Any]:
     return found
 
 
-def until(true: Any, what: str, seconds: float = 30.0) -> float:
+def until(true: Any, what: str, seconds: float = 60.0) -> float:
     """Wait for it; the seconds it took."""
     begun = time.monotonic()
     while not true():

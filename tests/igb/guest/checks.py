@@ -13,10 +13,21 @@ class Check:
 
     name: str
     function: str
-    limit: float = 60.0
+    limit: float = 150.0
 
 
-CHECKS = (Check("wire: VFs of one card and of two reach each other", "wire:reach"),)
+CHECKS = (
+    Check("VFs of one card and of two reach each other", "wire:reach"),
+    Check("segments are isolated from each other", "wire:vlans"),
+    Check("a VF's life: plugged as its port says, unplugged as it was", "cycle:life"),
+    Check("what an operator set of a VF is restored", "cycle:settings"),
+    Check("a VF whose namespace ended is restored", "cycle:lost_namespace"),
+    Check("an inhabitant's change of MAC address is refused", "cycle:refused_mac"),
+    Check("TCP listener: firewall, haproxy and traffic", "balancing:tcp"),
+    Check("UDP listener: firewall, LVS and traffic", "balancing:udp"),
+    Check("SCTP listener: firewall, LVS and traffic", "balancing:sctp"),
+    Check("a VIP moves between VFs of two cards", "pair:moves"),
+)
 
 
 def names() -> list[str]:

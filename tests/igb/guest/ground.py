@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pyroute2.netns import NETNS_RUN_DIR
 
 from sriov_provider.portdriver.base import Settings
 from sriov_provider.portdriver.host import HostPorts
@@ -26,6 +28,11 @@ class Space(netns.Namespace):
         self.name = name
         netns.run("ip", "netns", "add", name)
         self.ip("link", "set", "lo", "up")
+
+    def delete(self) -> None:
+        """Nothing happens when somebody was faster."""
+        if (Path(NETNS_RUN_DIR) / self.name).exists():
+            super().delete()
 
     def works(self, *command: str) -> bool:
         """Whether a command in it succeeds."""
@@ -49,6 +56,11 @@ class Port:
     name: str
     vf: str
     neutron: Mapping[str, Any]
+    network: Mapping[str, Any]
+
+
+class LeftOut(Exception):
+    """The check cannot be made; the message says why."""
 
 
 class Ground:
@@ -71,11 +83,25 @@ class Ground:
     @contextmanager
     def clean(self) -> Iterator[None]:
         """Afterwards all ports are unplugged, and the cards are as they were before."""
-        before = [card.state() for card in self.cards]
+        before = self.state()
         with ExitStack() as self._stack:
             yield
-        after = [card.state() for card in self.cards]
-        assert after == before, f"not as before:\n{before}\n{after}"
+        self.same(before)
+
+    def state(self) -> dict[str, Any]:
+        """Of all VFs, by PCI address."""
+        return {address: vf for card in self.cards for address, vf in card.state().items()}
+
+    def same(self, before: Mapping[str, Any]) -> None:
+        """Fail when the state is another one now."""
+        after = self.state()
+        differences = [
+            f"{address} {key}: {vf.get(key)} before, {after[address].get(key)} after"
+            for address, vf in before.items()
+            for key in vf | after[address]
+            if after[address].get(key) != vf.get(key)
+        ]
+        assert after == before, "\n".join(differences)
 
     def harvest(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """VFs that carried traffic and notes, since the last call."""
@@ -89,8 +115,12 @@ class Ground:
     def space(self, name: str) -> Space:
         """A namespace that ends with the check."""
         made = Space(name)
-        self._stack.callback(made.delete)
+        self.callback(made.delete)
         return made
+
+    def callback(self, work: Callable[[], object]) -> None:
+        """To be called at the end of the check, before what was asked for earlier."""
+        self._stack.callback(work)
 
     def plug(
         self,
@@ -99,17 +129,18 @@ class Ground:
         address: str,
         host: int = 0,
         vlan: int | None = None,
+        mtu: int = 1500,
         **more: Any,
     ) -> Port:
         """Let the product plug a port, down and without addresses.
 
         :param more: of the port, as Neutron tells it
         """
-        network = _network(vlan)
+        network = _network(vlan, mtu)
         neutron = {**_port(address, network), **more}
         plugged = self.hosts[host].plug(neutron, [], network, space.name, name)
-        port = Port(host, space, name, plugged.device, neutron)
-        self._stack.callback(self.unplug, port)
+        port = Port(host, space, name, plugged.device, neutron, network)
+        self.callback(lambda: self.unplug(port))
         self._ports.append(port)
         return port
 
@@ -117,11 +148,15 @@ class Ground:
         """Note its traffic, and let the product take it away."""
         if port not in self._ports:
             return
+        self.count(port)
+        self.hosts[port.host].unplug(port.neutron["id"])
+
+    def count(self, port: Port) -> None:
+        """Note its traffic; somebody else takes it away."""
         self._ports.remove(port)
         counted = link(port.name, port.space.name)["stats64"]
         if counted["rx"]["packets"] and counted["tx"]["packets"]:
             self._traffic.add(port.vf)
-        self.hosts[port.host].unplug(port.neutron["id"])
 
     def up(self, port: Port, address: str | None = None) -> None:
         """Give it its address, and wait until packets can go."""
@@ -146,10 +181,10 @@ class Ground:
         return space, port
 
 
-def _network(vlan: int | None) -> dict[str, Any]:
+def _network(vlan: int | None, mtu: int) -> dict[str, Any]:
     return {
         "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"network {vlan}")),
-        "mtu": 1500,
+        "mtu": mtu,
         "provider:network_type": "vlan" if vlan else "flat",
         "provider:physical_network": PHYSNET,
         "provider:segmentation_id": vlan,
