@@ -10,9 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from sriov_provider.db import jobs, models
-from sriov_provider.health.policy import Decision, History, Serving, View
+from sriov_provider.health.policy import OUTAGE_SHARE, Decision, History, Serving, View
 from sriov_provider.records import Action, AmphoraState, Job, JobState
 
+# Silent amphorae looked at, those first that were silent first. After the loss of more than that,
+# failovers take long enough for another look.
+MOST = 5000
 _SERVE = (AmphoraState.READY.value, AmphoraState.STALE.value)
 _UNFINISHED = list(jobs.UNFINISHED)
 
@@ -22,26 +25,31 @@ def view(
     now: datetime.datetime,
     listening_since: datetime.datetime,
     timeout: float,
+    unheard: Collection[str] = (),
 ) -> View:
     """A flat number of queries, and next to nothing is read while all amphorae are well.
 
     :param timeout: seconds of silence after which an amphora counts as dead
+    :param unheard: load balancers to look at in any case, see :func:`unheard`
     """
     latest = now - datetime.timedelta(seconds=timeout)
-    suspects = _suspects(session, latest)
+    silent = _silent(session, latest)
+    suspects = {*silent, *unheard}
     unfinished = _unfinished(session)
     if not suspects and not unfinished:
         return View(now, listening_since)
     ids = {*suspects, *(i for i, _ in unfinished)}
+    more = max(0, _number(session, latest) - MOST) if len(silent) == MOST else 0
     return View(
         now=now,
         listening_since=listening_since,
         serving=_serving(session, ids),
-        heard=_heard(session),
+        heard=_heard(session, enough=int((len(silent) + more) / OUTAGE_SHARE) + 1),
         abandoned=tuple(i for i, number in unfinished if not number),
         incomplete=tuple(i for i, number in unfinished if number),
         histories=_histories(session, ids),
         running=_running(session),
+        more_silent=more,
     )
 
 
@@ -81,16 +89,33 @@ def _ready() -> sa.ColumnElement[bool]:
     return models.Amphora.state.in_(_SERVE)
 
 
-def _suspects(session: Session, latest: datetime.datetime) -> frozenset[str]:
-    """Load balancers with an amphora that is silent, or was never heard."""
+def unheard(session: Session) -> frozenset[str]:
+    """Load balancers with an amphora that serves and was never heard. No index tells them, so this
+    reads a bit of every amphora: for once in a while, as nothing is failed over for it."""
+    amphora, beat = models.Amphora, models.Heartbeat
+    heard = sa.exists().where(beat.amphora_id == amphora.id)
+    query = sa.select(amphora.load_balancer_id).where(_ready(), ~heard)
+    return frozenset(session.scalars(query))
+
+
+def _silent(session: Session, latest: datetime.datetime) -> list[str]:
+    """The load balancer of each amphora that serves and is silent."""
     amphora, beat = models.Amphora, models.Heartbeat
     query = (
         sa.select(amphora.load_balancer_id)
-        .join(beat, beat.amphora_id == amphora.id, isouter=True)
-        .where(_ready(), sa.or_(beat.received_at.is_(None), beat.received_at < latest))
-        .distinct()
+        .join(beat, beat.amphora_id == amphora.id)
+        .where(_ready(), beat.received_at < latest)
+        .order_by(beat.received_at)
+        .limit(MOST)
     )
-    return frozenset(session.scalars(query))
+    return list(session.scalars(query))
+
+
+def _number(session: Session, latest: datetime.datetime) -> int:
+    """How many are silent, with the few that are on their way out."""
+    beat = models.Heartbeat
+    query = sa.select(sa.func.count()).where(beat.received_at < latest)
+    return session.scalar(query) or 0
 
 
 def _unfinished(session: Session) -> tuple[tuple[str, int], ...]:
@@ -135,10 +160,11 @@ def _serving(session: Session, load_balancer_ids: Collection[str]) -> tuple[Serv
     return tuple(Serving(*row) for row in session.execute(query))
 
 
-def _heard(session: Session) -> int:
+def _heard(session: Session, enough: int) -> int:
+    """:param enough: more need not be counted: too few are silent for an outage then"""
     amphora, beat = models.Amphora, models.Heartbeat
-    query = sa.select(sa.func.count()).select_from(amphora)
-    query = query.join(beat, beat.amphora_id == amphora.id).where(_ready())
+    some = sa.select(amphora.id).join(beat, beat.amphora_id == amphora.id).where(_ready())
+    query = sa.select(sa.func.count()).select_from(some.limit(enough).subquery())
     return session.scalar(query) or 0
 
 

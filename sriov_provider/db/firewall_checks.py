@@ -3,6 +3,9 @@
 A look is claimed by an UPDATE that moves ``due_at`` into the future, with the old time in its
 WHERE: of several workers one changes the row. A worker that dies over it leaves a row that
 becomes due again.
+
+What is due is found by an index over all rows, so every amphora whose rules are on record has one:
+it is written with the rules.
 """
 
 from __future__ import annotations
@@ -13,10 +16,9 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from sriov_provider.db import jobs, models
+from sriov_provider.db import jobs, models, upsert
 from sriov_provider.db.engine import Sessions
 from sriov_provider.records import AmphoraState, Job, PortState
 
@@ -29,7 +31,7 @@ class Watched:
 
     :ivar digest: of the document on record; None when nobody knows which one is in force
     :ivar stale: it was away while something changed
-    :ivar due_at: of the next look; None before the first one
+    :ivar due_at: of the next look; None when no look is expected
     :ivar checked_at: when its agent answered last
     :ivar failures: looks without an answer and repairs that failed, since one went well
     :ivar missing: MAC addresses of interfaces that are not in the amphora
@@ -78,18 +80,37 @@ class Repair:
     repaired: bool | None
 
 
+def expect(session: Session, amphora_id: str, now: datetime.datetime) -> None:
+    """The amphora has rules: it is looked at from now on. Done before, it changes nothing."""
+    rows = [{"amphora_id": amphora_id, "due_at": now}]
+    upsert.run(session, models.FirewallCheck, rows, {"due_at": upsert.old("due_at")})
+
+
+def complete(session: Session, now: datetime.datetime) -> int:
+    """As :func:`expect`, for all amphorae that a worker of an earlier release has given rules.
+    Reads every row: for rare use.
+
+    :returns: how many were not expected to be looked at
+    """
+    amphora, check = models.Amphora, models.FirewallCheck
+    query = sa.select(amphora.id).where(
+        amphora.firewall_document.is_not(sa.null()),
+        ~sa.exists().where(check.amphora_id == amphora.id),
+    )
+    found = sorted(session.scalars(query))
+    for amphora_id in found:
+        expect(session, amphora_id, now)
+    return len(found)
+
+
 def due(session: Session, now: datetime.datetime, limit: int) -> tuple[Watched, ...]:
     """Amphorae to look at now; not those whose load balancer has a job to be run."""
     job, check = models.Job, models.FirewallCheck
     busy = sa.exists().where(
         job.load_balancer_id == models.Amphora.load_balancer_id, job.state.in_(jobs.UNFINISHED)
     )
-    query = (
-        _watched()
-        .where(sa.or_(check.due_at.is_(None), check.due_at <= now), ~busy)
-        .order_by(check.due_at)
-        .limit(limit)
-    )
+    query = _watched(isouter=False).where(check.due_at <= now, ~busy)
+    query = query.order_by(check.due_at).limit(limit)
     return tuple(_record(row) for row in session.execute(query))
 
 
@@ -104,10 +125,7 @@ def claim(
     :returns: those that no other worker took first
     """
     watched = sorted(seen, key=lambda w: w.amphora_id)  # in this order nobody waits in a circle
-    known = [w.amphora_id for w in watched if w.due_at]
-    won = sessions.run(lambda s: [i for i in known if _take(s, i, now, until)]) if known else []
-    won += [w.amphora_id for w in watched if not w.due_at and _first(sessions, w, until)]
-    return tuple(w for w in watched if w.amphora_id in won)
+    return sessions.run(lambda s: tuple(w for w in watched if _take(s, w.amphora_id, now, until)))
 
 
 def settle(session: Session, looks: Iterable[Look], now: datetime.datetime) -> None:
@@ -189,8 +207,11 @@ def macs(session: Session, amphora_ids: Collection[str]) -> dict[str, tuple[str,
     return found
 
 
-def _watched() -> sa.Select[Any]:
-    """Without the rule document, which may be big."""
+def _watched(isouter: bool = True) -> sa.Select[Any]:
+    """Without the rule document, which may be big.
+
+    :param isouter: those too at which no look is expected
+    """
     amphora, check = models.Amphora, models.FirewallCheck
     names = [f.name for f in dataclasses.fields(Watched)][5:]
     columns = [getattr(check, name) for name in names]
@@ -203,7 +224,7 @@ def _watched() -> sa.Select[Any]:
             amphora.state == AmphoraState.STALE.value,
             *columns,
         )
-        .join(check, check.amphora_id == amphora.id, isouter=True)
+        .join(check, check.amphora_id == amphora.id, isouter=isouter)
         .where(
             amphora.state.in_(_SERVING),
             amphora.management_ip.is_not(None),
@@ -226,15 +247,6 @@ def _take(
     check = models.FirewallCheck
     query = sa.update(check).where(check.amphora_id == amphora_id, check.due_at <= now)
     return jobs.changed(session, query.values(due_at=until)) == 1
-
-
-def _first(sessions: Sessions, watched: Watched, until: datetime.datetime) -> bool:
-    query = sa.insert(models.FirewallCheck).values(amphora_id=watched.amphora_id, due_at=until)
-    try:
-        sessions.run(lambda session: session.execute(query))
-    except IntegrityError:  # another worker was first, or the amphora has gone
-        return False
-    return True
 
 
 def _update(session: Session, amphora_id: str, values: dict[str, Any]) -> None:

@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from sriov_provider.db import models, reasons
+from sriov_provider.db import firewall_checks, models, reasons
+from sriov_provider.db.types import utcnow
 from sriov_provider.records import (
     AmphoraRecord,
     AmphoraState,
@@ -70,7 +71,11 @@ def save_load_balancer(session: Session, record: LoadBalancerRecord) -> None:
 
 def save_amphora(session: Session, record: AmphoraRecord) -> None:
     """Insert or replace; the load balancer's row must be there."""
+    row = session.get(models.Amphora, record.id)
+    had_rules = row is not None and row.firewall_document is not None
     _save(session, record)
+    if record.firewall_document is not None and not had_rules:
+        firewall_checks.expect(session, record.id, utcnow())
 
 
 def save_port(session: Session, record: PortRecord) -> None:

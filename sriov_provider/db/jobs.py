@@ -200,15 +200,17 @@ def place_elsewhere(session: Session, job: Job, hosts: Collection[str]) -> Job:
     return dataclasses.replace(job, placement=job.placement + 1, hosts_tried=tried)
 
 
-def purge(session: Session, before: datetime.datetime) -> int:
-    """Forget jobs that ended before this time.
+def purge(session: Session, before: datetime.datetime, limit: int) -> int:
+    """Forget jobs that ended before this time, the oldest first.
 
-    :returns: how many
+    :returns: how many, ``limit`` at most
     """
-    query = sa.delete(models.Job).where(
-        models.Job.state.not_in(UNFINISHED), models.Job.finished_at < before
-    )
-    return changed(session, query)
+    job = models.Job
+    ended = sa.select(job.seq).where(job.finished_at < before, job.state.not_in(UNFINISHED))
+    oldest = list(session.scalars(ended.order_by(job.finished_at).limit(limit)))
+    if oldest:
+        changed(session, sa.delete(job).where(job.seq.in_(oldest)))
+    return len(oldest)
 
 
 def _claimable(session: Session, now: datetime.datetime, job_id: str | None) -> list[models.Job]:
@@ -218,20 +220,26 @@ def _claimable(session: Session, now: datetime.datetime, job_id: str | None) -> 
         earlier.seq < job.seq,
         earlier.state.in_(UNFINISHED),
     )
-    query = sa.select(job).where(_due(now), ~blocked).order_by(job.seq).limit(CANDIDATES)
+    query = sa.select(job).where(~blocked).order_by(job.seq).limit(CANDIDATES)
     if job_id is not None:
-        query = query.where(job.id == job_id)
-    return list(session.scalars(query))
+        return list(session.scalars(query.where(job.id == job_id, _due(now))))
+    # One by one: a database that looks for either at once sorts all that wait.
+    found = [row for due in _dues(now) for row in session.scalars(query.where(due))]
+    return sorted(found, key=lambda row: row.seq)[:CANDIDATES]
 
 
 def _due(now: datetime.datetime) -> sa.ColumnElement[bool]:
+    return sa.or_(*_dues(now))
+
+
+def _dues(now: datetime.datetime) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
     job = models.Job
     pending = sa.and_(
         job.state == JobState.PENDING.value,
         sa.or_(job.not_before.is_(None), job.not_before <= now),
     )
     expired = sa.and_(job.state == JobState.RUNNING.value, job.lease_expires <= now)
-    return sa.or_(pending, expired)
+    return pending, expired
 
 
 def _try_claim(

@@ -68,14 +68,14 @@ class Amphora(Base):
     load_balancer_id: Mapped[str] = mapped_column(
         ForeignKey("load_balancer.id", ondelete="CASCADE"), index=True
     )
-    state: Mapped[str] = mapped_column(String(32))
+    state: Mapped[str] = mapped_column(String(32), index=True)
     role: Mapped[str] = mapped_column(String(32))
     compute_id: Mapped[str | None] = mapped_column(String(36))
     host: Mapped[str | None] = mapped_column(String(255))
     management_ip: Mapped[str | None] = mapped_column(String(64))
     vrrp_ip: Mapped[str | None] = mapped_column(String(64))
     vrrp_port_id: Mapped[str | None] = mapped_column(String(36))
-    certificate_expires: Mapped[datetime.datetime | None] = mapped_column(UtcDateTime)
+    certificate_expires: Mapped[datetime.datetime | None] = mapped_column(UtcDateTime, index=True)
     agent_version: Mapped[str | None] = mapped_column(String(64))
     firewall_digest: Mapped[str | None] = mapped_column(String(128))
     firewall_document: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
@@ -127,7 +127,7 @@ class Job(Base):
     lease_owner: Mapped[str | None] = mapped_column(String(255))
     lease_expires: Mapped[datetime.datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime.datetime] = mapped_column(UtcDateTime)
-    finished_at: Mapped[datetime.datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime.datetime | None] = mapped_column(UtcDateTime, index=True)
 
 
 class Outbox(Base):
@@ -160,7 +160,7 @@ class Heartbeat(Base):
         ForeignKey("amphora.id", ondelete="CASCADE"), primary_key=True
     )
     load_balancer_id: Mapped[str] = mapped_column(String(36), index=True)
-    received_at: Mapped[datetime.datetime] = mapped_column(UtcDateTime)
+    received_at: Mapped[datetime.datetime] = mapped_column(UtcDateTime, index=True)
     sequence: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     fingerprint: Mapped[str | None] = mapped_column(String(40))
 
@@ -216,7 +216,7 @@ class FirewallCheck(Base):
     amphora_id: Mapped[str] = mapped_column(
         ForeignKey("amphora.id", ondelete="CASCADE"), primary_key=True
     )
-    due_at: Mapped[datetime.datetime] = mapped_column(UtcDateTime)
+    due_at: Mapped[datetime.datetime] = mapped_column(UtcDateTime, index=True)
     checked_at: Mapped[datetime.datetime | None] = mapped_column(UtcDateTime)
     failures: Mapped[int] = mapped_column(server_default=text("0"))
     missing: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))

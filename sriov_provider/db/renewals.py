@@ -35,6 +35,7 @@ def due(
     """
     query = _due(before).limit(limit).order_by(models.Amphora.certificate_expires)
     recent = sa.exists().where(
+        models.Job.load_balancer_id == models.Amphora.load_balancer_id,
         models.Job.object_id == models.Amphora.id,
         models.Job.action == Action.RENEW.value,
         models.Job.finished_at > tried,

@@ -41,6 +41,11 @@ def run(
     session.connection().execute(query, list(rows))
 
 
+def old(name: str) -> Change:
+    """Leave the column as it is."""
+    return lambda old, _given: old[name]
+
+
 def new(name: str) -> Change:
     """Replace the column."""
     return lambda _old, given: given[name]

@@ -39,6 +39,8 @@ class Failovers:
         self._counts = counts
         self._wake = wake or (lambda _job_id: None)
         self._listening_since = utcnow()
+        self._unheard: frozenset[str] = frozenset()
+        self._unheard_at: datetime.datetime | None = None
         self._last: dict[str, Verdict] = {}
 
     def interrupted(self) -> None:
@@ -52,15 +54,23 @@ class Failovers:
         :raises ProviderError: DATABASE
         """
         now = utcnow()
-        seen = self._sessions.read(
-            lambda s: failovers.view(s, now, self._listening_since, self._rules.timeout)
-        )
+        self._look_for_unheard(now)
+        since, timeout, unheard = self._listening_since, self._rules.timeout, self._unheard
+        seen = self._sessions.read(lambda s: failovers.view(s, now, since, timeout, unheard))
         decisions = policy.decide(seen, self._rules)
         placed = [d for d in decisions if d.verdict is Verdict.FAIL_OVER and self._place(d, seen)]
         self._tell(decisions)
         numbers = collections.Counter(decision.verdict for decision in decisions)
         self._counts.decided(numbers, len(placed))
         return decisions
+
+    def _look_for_unheard(self, now: datetime.datetime) -> None:
+        """Not at every look: it reads more than all the rest, and nobody is waiting for it."""
+        last = self._unheard_at
+        if last and now - last < datetime.timedelta(seconds=self._rules.timeout):
+            return
+        self._unheard = self._sessions.read(failovers.unheard)
+        self._unheard_at = now
 
     def _place(self, decision: Decision, seen: View) -> bool:
         new = job(decision)

@@ -80,9 +80,11 @@ class View:
 
     :ivar serving: amphorae that are ready; all of each load balancer that has a silent one, and
         those that were never heard
-    :ivar heard: how many that are ready were ever heard, of all load balancers
+    :ivar heard: how many that are ready were ever heard, of all load balancers; counted until it is
+        clear that those that are silent are no outage
     :ivar abandoned: load balancers whose last failover failed and left no amphora that serves
     :ivar incomplete: those that it left with one of two
+    :ivar more_silent: silent amphorae that are not in ``serving``, as there are too many
     :ivar running: failovers that are pending or running now
     :ivar listening_since: when this process began to hear, and to reach the database, without
         interruption
@@ -96,6 +98,7 @@ class View:
     incomplete: Sequence[str] = ()
     histories: Mapping[str, History] = dataclasses.field(default_factory=dict)
     running: int = 0
+    more_silent: int = 0
 
     def history(self, load_balancer_id: str) -> History:
         return self.histories.get(load_balancer_id, History())
@@ -141,7 +144,7 @@ def decide(view: View, rules: Rules) -> tuple[Decision, ...]:
     alive = {a.load_balancer_id for a in view.serving if a.amphora_id not in dead}
     urgent = [*view.abandoned, *(i for i in by_load_balancer if i not in alive)]
     order = [*urgent, *(i for i in by_load_balancer if i in alive), *view.incomplete]
-    guard = _guard(view, rules, len(stale))
+    guard = _guard(view, rules, len(stale) + view.more_silent)
     left = rules.limit - view.running
     decisions = [*_unheard(view, rules)]
     for load_balancer_id in dict.fromkeys(order):

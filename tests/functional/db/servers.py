@@ -24,8 +24,11 @@ START_TIMEOUT = 60.0
 
 
 @contextlib.contextmanager
-def mariadb() -> Iterator[str]:
-    """A running MariaDB server; yields the URL of its root user, without a database."""
+def mariadb(*options: str) -> Iterator[str]:
+    """A running MariaDB server; yields the URL of its root user, without a database.
+
+    :param options: of the server, in place of those for a test's few rows
+    """
     daemon = _binary("mariadbd", "mariadb-server")
     install = _binary("mariadb-install-db", "mariadb-server")
     with _directory("mysql") as home:
@@ -36,7 +39,7 @@ def mariadb() -> Iterator[str]:
         )
         port = _free_port()
         network = ["--bind-address=127.0.0.1", f"--port={port}", f"--socket={home}/s"]
-        lean = ["--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0"]
+        lean = options or ("--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0")
         url = f"mysql+pymysql://root@127.0.0.1:{port}/"
         with _serving("mysql", [daemon, *common, *network, *lean], home, url, signal.SIGTERM):
             yield url

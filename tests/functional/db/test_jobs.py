@@ -128,8 +128,8 @@ def test_purge_forgets_only_old_finished_jobs(sessions: Sessions) -> None:
     sessions.run(lambda session: jobs.finish(session, job, JobState.DONE))
     past = utcnow() - datetime.timedelta(hours=1)
     future = utcnow() + datetime.timedelta(hours=1)
-    assert sessions.run(lambda session: jobs.purge(session, past)) == 0
-    assert sessions.run(lambda session: jobs.purge(session, future)) == 1
+    assert sessions.run(lambda session: jobs.purge(session, past, 10)) == 0
+    assert sessions.run(lambda session: jobs.purge(session, future, 10)) == 1
     assert _claim(sessions) is not None
 
 

@@ -1,0 +1,1 @@
+"""What a worker costs while the number of load balancers grows."""
