@@ -20,11 +20,16 @@ from oslo_config import cfg
 from sriov_provider.deadline import Deadline
 
 COMPUTE, IMAGE, NETWORK, PLACEMENT = "compute", "image", "network", "placement"
+CONTAINER = "container"
 
 # The last microversion of Nova that injects files and knows the soft anti-affinity policy.
 COMPUTE_MICROVERSION = "2.15"
 # The first that looks for resource providers by trait.
 PLACEMENT_MICROVERSION = "1.18"
+# The first of Zun that mounts files with their content.
+CONTAINER_MICROVERSION = "1.23"
+
+_MICROVERSIONS = {COMPUTE: COMPUTE_MICROVERSION, CONTAINER: CONTAINER_MICROVERSION}
 
 # Seconds; Nova's attach waits for the hypervisor, so it needs more than the usual minute.
 DEFAULT_TIMEOUT = 180.0
@@ -34,7 +39,7 @@ _APP_NAME = "octavia-sriov-provider"
 
 _AUTH = "service_auth"
 _NEUTRON = "neutron"
-_SECTIONS = {COMPUTE: "nova", IMAGE: "glance"}
+_SECTIONS = {COMPUTE: "nova", IMAGE: "glance", CONTAINER: "zun_compute"}
 _SERVICE_OPTS = (
     cfg.StrOpt("service_name"),
     cfg.StrOpt("endpoint"),
@@ -70,8 +75,8 @@ class Cloud:
         self._proxies: dict[str, Any] = {}
 
     def proxy(self, service: str) -> adapter.Adapter:
-        """Sends requests to ``COMPUTE``, ``IMAGE``, ``NETWORK`` or ``PLACEMENT``, whose paths are
-        relative to the version of the service that we speak.
+        """Sends requests to ``COMPUTE``, ``CONTAINER``, ``IMAGE``, ``NETWORK`` or ``PLACEMENT``,
+        whose paths are relative to the version of the service that we speak.
 
         :raises keystoneauth1.exceptions.ClientException: no credentials, no endpoint, no answer,
             no usable version of the service
@@ -106,7 +111,7 @@ class Cloud:
             section = self._conf[_SECTIONS[service]]
             where, http = _service_options(service, section), self._service_session(section)
         made = adapter.Adapter(http, service_type=service, raise_exc=False, **where)
-        made.endpoint_override = _network_url(made) if service == NETWORK else _url(made)
+        made.endpoint_override = _found(service, made)
         return made
 
     def _session(self, group: str) -> session.Session:
@@ -189,13 +194,19 @@ def _url(service: adapter.Adapter) -> str:
     return str(found.url)
 
 
-def _network_url(neutron: adapter.Adapter) -> str:
-    """Neutron's only version. It is not asked: old releases want a login before they tell."""
-    root = neutron.endpoint_override or neutron.get_endpoint()
+def _found(service: str, made: adapter.Adapter) -> str:
+    """Neutron's and Zun's only version is not asked for: old releases of Neutron want a login
+    before they tell, and Zun tells in words of its own."""
+    only = {NETWORK: "v2.0", CONTAINER: "v1"}.get(service)
+    return _url(made) if only is None else _only_version(made, only)
+
+
+def _only_version(service: adapter.Adapter, version: str) -> str:
+    root = service.endpoint_override or service.get_endpoint()
     if not root:
-        raise ks_exceptions.EndpointNotFound("no usable endpoint of network")
+        raise ks_exceptions.EndpointNotFound(f"no usable endpoint of {service.service_type}")
     root = root.rstrip("/")
-    return root if root.endswith("/v2.0") else f"{root}/v2.0"
+    return root if root.endswith(f"/{version}") else f"{root}/{version}"
 
 
 def _network_options(neutron: Any) -> dict[str, Any]:
@@ -210,15 +221,15 @@ def _network_options(neutron: Any) -> dict[str, Any]:
 
 
 def _service_options(service: str, section: Any) -> dict[str, Any]:
-    """Keyword arguments of an adapter, from ``[nova]`` or ``[glance]``."""
+    """Keyword arguments of an adapter, from ``[nova]``, ``[glance]`` or ``[zun_compute]``."""
     return _given(
         region_name=section.region_name,
         interface=_interface(section),
         service_name=section.service_name,
         endpoint_override=section.endpoint,
-        min_version="2",
-        max_version="2.latest",
-        default_microversion=COMPUTE_MICROVERSION if service == COMPUTE else None,
+        min_version=None if service == CONTAINER else "2",
+        max_version=None if service == CONTAINER else "2.latest",
+        default_microversion=_MICROVERSIONS.get(service),
     )
 
 

@@ -15,12 +15,14 @@ from typing import Any
 
 from oslo_config import cfg
 
-from sriov_provider import config_health, config_local, config_port_driver, config_upkeep
+from sriov_provider import config_compute, config_health, config_port_driver, config_upkeep
 from sriov_provider.config_health import Health
 from sriov_provider.config_upkeep import Upkeep
 from sriov_provider.portdriver.base import Settings as PortSettings
 
 GROUP = "sriov_provider"
+# Sections of our own beside it.
+_SECTIONS: tuple[Any, ...] = (config_port_driver, *config_compute.SECTIONS)
 
 OPTS = (
     cfg.StrOpt(
@@ -121,16 +123,6 @@ OPTS = (
         help="Let the amphora answer ICMP echo requests to VIP addresses on ports that the amphora "
         "filters.",
     ),
-    cfg.StrOpt(
-        "compute_driver",
-        default="nova",
-        choices=[
-            ("nova", "virtual machines of Nova"),
-            ("local", "namespaces on the worker's own host, without Nova and Glance"),
-            ("zun", "containers of Zun"),
-        ],
-        help="What amphorae are.",
-    ),
     cfg.FloatOpt(
         "preflight_timeout",
         default=0.8,
@@ -145,6 +137,7 @@ OPTS = (
         "Only for clouds whose hosts offload the virtual switch to the card (switchdev): other "
         "VFs reach flat and vlan networks alone.",
     ),
+    *config_compute.OPTS,
     *config_health.OPTS,
     *config_upkeep.OPTS,
 )
@@ -213,7 +206,8 @@ class Amphora:
     ``[haproxy_amphora]``.
 
     ``boot_timeout``, ``boot_interval`` and ``agent_timeout`` (the time from Nova's ACTIVE to the
-    agent's first answer) in seconds; ``detach_timeout`` in seconds.
+    agent's first answer) in seconds; ``detach_timeout`` in seconds; ``hotplug``: whether running
+    amphorae can be given ports at all.
     """
 
     boot_networks: tuple[str, ...] = ()
@@ -231,6 +225,7 @@ class Amphora:
     random_name_length: int = 0
     detach_timeout: float = 300.0
     allow_vip_echo: bool = False
+    hotplug: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -296,19 +291,15 @@ class Settings:
 
 def list_opts() -> list[tuple[str, list[Any]]]:
     """For ``oslo-config-generator``: only our own options."""
-    return [
-        (GROUP, list(OPTS)),
-        (config_port_driver.GROUP, list(config_port_driver.OPTS)),
-        (config_local.GROUP, list(config_local.OPTS)),
-    ]
+    return [(GROUP, list(OPTS)), *((part.GROUP, list(part.OPTS)) for part in _SECTIONS)]
 
 
 def parse(config_files: Sequence[str]) -> Any:
     """A private ``ConfigOpts`` over these files, with our options and the ones we share."""
     conf = cfg.ConfigOpts()
     conf.register_opts(OPTS, GROUP)
-    conf.register_opts(config_port_driver.OPTS, config_port_driver.GROUP)
-    conf.register_opts(config_local.OPTS, config_local.GROUP)
+    for part in _SECTIONS:
+        conf.register_opts(part.OPTS, part.GROUP)
     conf.register_opts(CONTROLLER_WORKER_OPTS, "controller_worker")
     conf.register_opts(HAPROXY_AMPHORA_OPTS, "haproxy_amphora")
     conf.register_opts(NOVA_OPTS, "nova")
@@ -393,4 +384,5 @@ def _amphora(conf: Any) -> Amphora:
         random_name_length=nova.random_amphora_name_length,
         detach_timeout=float(conf.networking.port_detach_timeout),
         allow_vip_echo=ours.allow_vip_echo,
+        hotplug=config_compute.hotplugs(conf, GROUP),
     )

@@ -24,14 +24,19 @@ class Way(str, enum.Enum):
     BOOT_VIP = "vip"
 
 
-def ways(flavor: Mapping[str, object], members: Collection[str]) -> tuple[Way, ...]:
+def ways(
+    flavor: Mapping[str, object], members: Collection[str], *, hotplug: bool = True
+) -> tuple[Way, ...]:
     """What is tried, one after the other, until every port has its VF.
 
     The last way leaves the members' ports to a hot-plug each: a load balancer does not fail
     because one of its members cannot be had.
 
     :param members: kinds of the member ports the amphora needs
+    :param hotplug: whether running amphorae can be given ports at all
     """
+    if not hotplug:
+        return (Way.BOOT_ALL,)
     kinds = {desired.vip_kind(flavor), *members}
     boot = flavor.get("vip_attach") == BOOT or any(vnic.KINDS[k].boot_only for k in kinds)
     first = Way.BOOT_ALL if boot else Way.HOTPLUG

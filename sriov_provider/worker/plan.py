@@ -49,7 +49,7 @@ def make(job: Job, lb: tree.LoadBalancer | None, inventory: Inventory, facts: Fa
     wanted = desired.without_deleted(lb, job)
     topology = _topology(lb, inventory, facts)
     made = _make(job, wanted, inventory, facts, topology, all_new=False)
-    if any(plan_amphora.needs_boot(a) for a in made.amphorae):
+    if any(plan_amphora.needs_boot(a, facts) for a in made.amphorae):
         made = _make(job, wanted, inventory, facts, topology, all_new=True)
     return made
 

@@ -65,7 +65,8 @@ def _with_server(
 ) -> AmphoraPlan:
     """The plan of an amphora that has to be built first."""
     vip_port = _vip_port(plan.record, lb, vip, facts)
-    ways = placements.ways(lb.flavor, [p.record.vnic_type for p in plan.member_ports])
+    kinds = [p.record.vnic_type for p in plan.member_ports]
+    ways = placements.ways(lb.flavor, kinds, hotplug=facts.settings.hotplug)
     way = ways[min(placement, len(ways) - 1)]
     booted = {
         Way.HOTPLUG: (),
@@ -81,10 +82,12 @@ def _with_server(
     )
 
 
-def needs_boot(plan: AmphoraPlan) -> bool:
-    """True for a running amphora that lacks a port of a kind that cannot be hot-plugged."""
+def needs_boot(plan: AmphoraPlan, facts: Facts) -> bool:
+    """True for a running amphora that lacks a port which cannot be hot-plugged."""
     new = [p.record for p in plan.member_ports if p.record.state is not PortState.ATTACHED]
-    return plan.boot is None and any(vnic.KINDS[r.vnic_type].boot_only for r in new)
+    hotplug = facts.settings.hotplug
+    fixed = [r for r in new if not hotplug or vnic.KINDS[r.vnic_type].boot_only]
+    return plan.boot is None and bool(fixed)
 
 
 def _on_vip_network(

@@ -1,0 +1,1 @@
+"""Amphorae as containers of Zun."""
