@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,14 +49,10 @@ class Check(Lister):  # type: ignore[misc]
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Any, Any]:
-        # Imports half of OpenStack: the other commands do without.
-        from sriov_provider.cmd.checks import amphorae, files, services
-
-        logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of its plugins
         conf = config.parse(self.app.config_files)
-        settings = config.settings(conf)
-        every = (*files.checks(conf), *services.checks(settings), *amphorae.checks(settings))
-        results = model.run(every, parsed_args.timeout)
+        # Alembic tells of its plugins; what the bus says is in the table.
+        with _quiet("alembic", "sriov_provider.rpc"):
+            results = model.run(_every(conf), parsed_args.timeout)
         self.failed = any(result.verdict is Verdict.FAIL for _, result in results)
         secrets = tuple(_secrets(conf))
         rows = [
@@ -67,6 +64,28 @@ class Check(Lister):  # type: ignore[misc]
     def run(self, parsed_args: argparse.Namespace) -> int:
         """:returns: 1 when something failed"""
         return int(super().run(parsed_args)) or int(self.failed)
+
+
+def _every(conf: Any) -> list[model.Check]:
+    # Imports half of OpenStack: the other commands do without.
+    from sriov_provider.cmd.checks import amphorae, files, heartbeats, services
+
+    settings = config.settings(conf)
+    by_settings = (services, heartbeats, amphorae)
+    return [*files.checks(conf), *(c for m in by_settings for c in m.checks(settings))]
+
+
+@contextlib.contextmanager
+def _quiet(*names: str) -> Iterator[None]:
+    """These say nothing but errors meanwhile."""
+    before = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def _seconds(text: str) -> float:

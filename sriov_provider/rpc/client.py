@@ -39,6 +39,8 @@ class Client:
         self._failed_at: float | None = None
         self._lock = threading.Lock()
         self._client: Any = None
+        # Why the last message could not be sent.
+        self.fault = ""
 
     def wake(self, job_id: str) -> bool:
         """Tell one worker that there is a job.
@@ -55,7 +57,8 @@ class Client:
         sender.start()
         sender.join(PATIENCE)
         if not sent:
-            LOG.warning("No worker could be woken for job %s: the broker is silent", job_id)
+            self.fault = "the broker is silent"
+            LOG.warning("No worker could be woken for job %s: %s", job_id, self.fault)
         self._failed_at = None if sent == [True] else self._clock()
         return sent == [True]
 
@@ -63,7 +66,8 @@ class Client:
         try:
             self._connect().cast({}, "wake", job_id=job_id)
         except (messaging.MessagingException, cfg.Error, *BROKER_ERRORS) as error:
-            LOG.warning("No worker could be woken for job %s: %s", job_id, error)
+            self.fault = str(error) or type(error).__name__
+            LOG.warning("No worker could be woken for job %s: %s", job_id, self.fault)
             return False
         return True
 

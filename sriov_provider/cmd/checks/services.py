@@ -103,10 +103,11 @@ def revision(url: str) -> Result:
 
 def _bus(config_files: Sequence[str]) -> Result:
     """A wake-up for a job that there is not: a worker looks, and finds nothing."""
-    if Client(config_files).wake(str(uuid.uuid4())):
+    client = Client(config_files)
+    if client.wake(str(uuid.uuid4())):
         return ok("takes messages")
-    return warn(
-        "takes no message; workers find jobs by polling meanwhile",
+    return fail(
+        f"takes no message ({client.fault}); workers find jobs later meanwhile, by polling",
         "start RabbitMQ, or correct transport_url",
     )
 

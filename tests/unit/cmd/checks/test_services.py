@@ -143,7 +143,9 @@ def test_nothing_is_configured(path: Path, cloud: Services) -> None:
 
 def test_a_broker_that_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services.Client, "wake", lambda *_a: False)
-    assert services._bus(()).verdict is Verdict.WARN
+    told = services._bus(())
+    assert told.verdict is Verdict.FAIL
+    assert "by polling" in told.detail
 
 
 def _raise(error: Exception) -> Callable[..., None]:
