@@ -226,6 +226,39 @@ class FirewallCheck(Base):
     repairs_failed: Mapped[int] = mapped_column(server_default=text("0"))
 
 
+class Chore(Base):
+    """Housekeeping that one worker at a time does, and what came of it last.
+
+    ``due_at`` is also the claim: who moves it does it.
+    """
+
+    __tablename__ = "chore"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    due_at: Mapped[datetime.datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime.datetime | None] = mapped_column(UtcDateTime)
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+
+
+class Server(Base):
+    """An amphora's server as Nova showed it last; ``job_id`` puts right what has changed since.
+
+    Only the worker that looks at servers writes here.
+    """
+
+    __tablename__ = "server"
+
+    amphora_id: Mapped[str] = mapped_column(
+        ForeignKey("amphora.id", ondelete="CASCADE"), primary_key=True
+    )
+    compute_id: Mapped[str] = mapped_column(String(36))
+    image_id: Mapped[str | None] = mapped_column(String(36))
+    launched_at: Mapped[str | None] = mapped_column(String(64))
+    job_id: Mapped[str | None] = mapped_column(String(36))
+    failures: Mapped[int] = mapped_column(server_default=text("0"))
+    not_before: Mapped[datetime.datetime | None] = mapped_column(UtcDateTime)
+
+
 class Reason(Base):
     __tablename__ = "reason"
     __table_args__ = NUMBERED

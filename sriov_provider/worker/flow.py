@@ -17,7 +17,7 @@ from taskflow.patterns import linear_flow, unordered_flow
 from sriov_provider.records import PortRecord
 from sriov_provider.worker.plan_model import AmphoraPlan, ReleaseWhen
 from sriov_provider.worker.run import Run
-from sriov_provider.worker.tasks import amphorae, firewall, groups, members, ports, servers
+from sriov_provider.worker.tasks import amphorae, anew, firewall, groups, members, ports, servers
 
 
 def build(run: Run) -> base_flow.Flow:
@@ -38,6 +38,7 @@ def build(run: Run) -> base_flow.Flow:
     flow.add(_parallel("build", [_build(run, a) for a in plan.amphorae if a.boot]))
     if not early:
         flow.add(*_release_amphorae(run))
+    flow.add(*_anew(run))
     flow.add(_parallel("plug", [_plug(run, a) for a in plan.amphorae]), _unplug(run))
     flow.add(*_serve(run))
     flow.add(_parallel("release", _release_ports(run, plan.release_ports, detach=True)))
@@ -85,6 +86,15 @@ def _ports_to_boot_with(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:
         flow.add(ports.EnsureVipPort(run, amphora.vip_port))
     booted = [p for p in amphora.member_ports if p.record.id in amphora.boots_with]
     return flow.add(*(members.EnsureMemberPort(run, amphora, p) for p in booted))
+
+
+def _anew(run: Run) -> list[base_flow.Flow]:
+    """Rules before interfaces, as after a boot."""
+    there = [a for a in run.plan.amphorae if a.record.id in run.plan.anew]
+    parts = [linear_flow.Flow(f"anew:{a.record.id}") for a in there]
+    for part, amphora in zip(parts, there, strict=True):
+        part.add(anew.ReadAnew(run, amphora), anew.PlugAnew(run, amphora))
+    return parts
 
 
 def _plug(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:

@@ -106,19 +106,28 @@ def _with_others(made: Plan, wanted: tree.LoadBalancer, cast: roles.Cast, facts:
     """What an amphora has to do with those beside and those before it."""
     policy = anti_affinity(wanted.flavor, made.topology, facts.settings.anti_affinity)
     stale = any(a.state is AmphoraState.STALE for a in cast.kept)
-    changed = stale or not all(a.serves for a in cast.kept)
+    anew = _anew(made.job, cast)
+    changed = stale or bool(anew) or not all(a.serves for a in cast.kept)
     when = _release_when(made.job, wanted, cast, policy, facts)
     return dataclasses.replace(
         made,
         server_group_policy=policy,
         release_when=when,
         left_out=cast.left_out,
+        anew=anew,
         yields=roles.yielding(cast, facts),
         vrrp=made.topology != roles.SINGLE and changed,
         again=cast.again,
         configure=made.configure or stale,
         amphorae=_that_may_wait_for_room(made, when, wanted, cast, facts),
     )
+
+
+def _anew(job: Job, cast: roles.Cast) -> frozenset[str]:
+    """An amphora that is brought up to date was away; what it is by now nobody knows."""
+    if job.object_type is not ObjectType.AMPHORA or job.action is not Action.UPDATE:
+        return frozenset()
+    return frozenset(a.id for a in cast.kept if a.id == job.object_id and a.serves)
 
 
 def _that_may_wait_for_room(

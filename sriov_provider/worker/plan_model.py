@@ -80,6 +80,8 @@ class Plan:
     :ivar members: rows of all members after the job, failed ones marked
     :ivar left_out: amphorae that do not answer while another one does: what this plan changes,
         they miss
+    :ivar anew: ids of amphorae whose servers may be others than they were: what they have is looked
+        at again, and pushed again as a whole
     :ivar yields: of the amphorae to release those that hand the VIP over first
     :ivar vrrp: keepalived is to be told who its peer is
     :ivar again: once it is carried out, another plan of the same job follows
@@ -106,6 +108,7 @@ class Plan:
     release_when: ReleaseWhen = ReleaseWhen.BEFORE_PLUG
     release_ports: tuple[PortRecord, ...] = ()
     left_out: tuple[AmphoraRecord, ...] = ()
+    anew: frozenset[str] = frozenset()
     yields: tuple[AmphoraRecord, ...] = ()
     vrrp: bool = False
     again: bool = False

@@ -32,7 +32,8 @@ from sriov_provider.rpc import server
 from sriov_provider.status.agent_client import AgentClient
 from sriov_provider.status.outbox import Outbox
 from sriov_provider.status.statistics import Statistics
-from sriov_provider.worker import footprint, observe
+from sriov_provider.worker import footprint, housekeeping, observe
+from sriov_provider.worker.chores import Chores
 from sriov_provider.worker.leases import Leases
 from sriov_provider.worker.renewals import Calendar
 from sriov_provider.worker.run import Services
@@ -96,6 +97,8 @@ class Worker:
         )
         self._statistics = Statistics(self._sessions, self._agent.update_statistics)
         self._calendar = Calendar(self._sessions, self.settings.certificates, self._hint)
+        wanted = housekeeping.chores(conf, self.settings, self._sessions, self._hint)
+        self._chores = Chores(self._sessions, () if world else wanted)
         self._health = self._health_manager(counts or Counts())
 
     def _health_manager(self, counts: Counts) -> HealthManager | None:
@@ -139,6 +142,10 @@ class Worker:
         yield threading.Thread(
             target=self._calendar.keep, args=(self._stopping,), name="certificates", daemon=True
         )
+        if self._chores:
+            yield threading.Thread(
+                target=self._chores.keep, args=(self._stopping,), name="chores", daemon=True
+            )
         if self._health:
             yield from self._health.threads(self._stopping)
 

@@ -30,7 +30,20 @@ def attach_port(run: Run, record: PortRecord, *, booted: bool) -> PortRecord:
     if port is None or port.device_id != amphora.compute_id:
         _plug(run, record, amphora)
         port = None
-    port, became = _bound(run, record, amphora, port)
+    return _recorded(run, record, *_bound(run, record, amphora, port))
+
+
+def read_anew(run: Run, record: PortRecord) -> PortRecord:
+    """What a port that was plugged before is now; its server may have moved.
+
+    :raises ProviderError: as of :func:`attach_port`, and NOT_FOUND
+    """
+    amphora = run.book.amphora(record.amphora_id)
+    assert amphora is not None
+    return _recorded(run, record, *_bound(run, record, amphora, None))
+
+
+def _recorded(run: Run, record: PortRecord, port: Port, became: ReadBack) -> PortRecord:
     return run.book.save_port(
         dataclasses.replace(
             noted(record, port),
