@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import signal
 from typing import Any
 
 from openstack import exceptions
@@ -54,7 +56,10 @@ class Stage:
     def _clean(self) -> None:
         """What a run that was interrupted has left."""
         for name in HOSTS:
+            for pid in links.run("ip", "netns", "pids", name, check=False).split():
+                os.kill(int(pid), signal.SIGKILL)
             links.run("ip", "netns", "del", name, check=False)
+            links.unplug(f"h{name}")
         for found in self.octavia.load_balancers():
             if found.name.startswith(PREFIX):
                 self.remove(found.name)
