@@ -148,7 +148,9 @@ def _json(response: Any) -> Mapping[str, Any]:
 
 
 def _refusal(response: Any, body: Mapping[str, Any]) -> Refusal:
-    """Nova: {"badRequest": {"message"}}; Neutron: {"NeutronError": {"type", "message"}}."""
+    """Nova: {"badRequest": {"message"}}; Neutron: {"NeutronError": {"type", "message"}}; Zun:
+    {"errors": [{"detail"}]}."""
     inner = next((v for v in body.values() if isinstance(v, dict)), {})
-    message = inner.get("message") or response.reason or ""
+    listed = next((e for e in body.get("errors") or () if isinstance(e, dict)), {})
+    message = inner.get("message") or listed.get("detail") or response.reason or ""
     return Refusal(response.status_code, str(inner.get("type", "")), str(message))
