@@ -165,6 +165,7 @@ def _claim(told: dict[str, Any]) -> Claim:
     saved = told.pop("saved")
     if saved is not None:
         vf = saved.pop("vf")
-        vf["rates"] = tuple(vf["rates"])
+        for key in ("vlan", "rates"):
+            vf[key] = tuple(vf[key])
         saved = Saved(vf=VfState(**vf), **saved)
     return Claim(saved=saved, **told)

@@ -72,6 +72,8 @@ def refused(what: str, gone: bool = False) -> Iterator[None]:
         if gone and error.code == errno.ENODEV:
             return
         raise RefusedError(what, error.code, str(error)) from error
+    except OSError as error:
+        raise RefusedError(what, error.errno or 0, str(error)) from error
 
 
 def _index(ip: Any, name: str) -> int | None:

@@ -29,7 +29,7 @@ def move_in(
     """
     links = links or KernelLinks()
     try:
-        _move_in(links, device, namespace, name, mac, mtu)
+        _move_in(links, device, namespace, name, mac.lower(), mtu)
     except NamespaceGoneError as gone:
         text = f"network namespace {namespace} is gone: {device} cannot be put into it"
         raise ProviderError(Code.NOT_FOUND, USER, text) from gone
