@@ -41,6 +41,10 @@ ELSEWHERE = {
         "tests/unit/health/test_service.py",
         "test_the_command_ends_on_sigterm",
     ),
+    "sriov-provider libnetwork": (
+        "tests/functional/portdriver/libnetwork/engine.py",
+        "command",
+    ),
     "sriov-provider worker": ("tests/packaging/test_wheel.py", "test_a_worker_starts_and_stops"),
     "sriov-amphora-firewall render": (
         "tests/functional/agent/test_cli.py",

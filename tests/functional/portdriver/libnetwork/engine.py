@@ -30,14 +30,18 @@ class _Unix(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
+def command(config: Path, path: Path) -> list[str]:
+    """What an operator starts."""
+    program = [sys.executable, "-W", "ignore", "-m", "sriov_provider.cmd.main"]
+    return [*program, "--config-file", str(config), "libnetwork", "--socket", str(path)]
+
+
 class Driver:
     """The command, in the network namespace of a host."""
 
     def __init__(self, space: netns.Namespace, config: Path, path: Path) -> None:
         self.path = path
-        line = [sys.executable, "-W", "ignore", "-m", "sriov_provider.cmd.main"]
-        options = ["--config-file", str(config), "libnetwork", "--socket", str(path)]
-        self.process = subprocess.Popen(["ip", "netns", "exec", space.name, *line, *options])
+        self.process = subprocess.Popen(["ip", "netns", "exec", space.name, *command(config, path)])
 
     def wait(self) -> None:
         deadline = time.monotonic() + 60
