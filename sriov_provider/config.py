@@ -56,8 +56,9 @@ OPTS = (
         "tree_timeout",
         default=20.0,
         min=1.0,
-        help="Seconds to wait for the Octavia API to commit what a job is about. When it never "
-        "does, the API has rolled back and the job is dropped.",
+        help="Seconds to wait for the Octavia API to commit what a job is about. A job whose "
+        "object does not show by then is put back and looked at again for ten minutes, one whose "
+        "new values do not for one minute.",
     ),
     cfg.FloatOpt(
         "outbox_interval",

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +32,16 @@ class Amphora:
         done = subprocess.run([*enter, *command], capture_output=True, text=True, check=False)
         expect(not done.returncode, f"{self.server.name}: {' '.join(command)}: {done.stderr}")
         return done.stdout
+
+    def has(self, address: str) -> bool:
+        """The address is on an interface of the traffic's namespace."""
+        return f" {address}/" in self.run("ip", "-o", "addr")
+
+    def kill(self) -> float:
+        """All of its processes go at once, as in a power failure; when."""
+        pid = int((server.directory(self.server.id) / "init.pid").read_text())
+        os.kill(pid, signal.SIGKILL)
+        return time.monotonic()
 
     def ruleset(self) -> str:
         """The rules in force, as nft prints them."""

@@ -73,18 +73,18 @@ class Client:
         """Prints what the provider itself says about a load balancer, and returns it."""
         if balancer.provider != "sriov":
             return ""
-        conf = self.settings.etc / "octavia/octavia.conf"
-        command = [f"{self.settings.bin}/sriov-provider", "--config-file", str(conf), "explain"]
         self.report.say(f"$ sriov-provider explain {balancer.id}")
-        done = subprocess.run(
-            [*command, balancer.id],
-            capture_output=True,
-            text=True,
-            env=self.environment,
-            check=False,
-        )
+        done = self.operate("explain", balancer.id)
         print(done.stdout if done.returncode == 0 else done.stderr, flush=True)
         return done.stdout
+
+    def operate(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Runs a command of the provider's operator."""
+        conf = self.settings.etc / "octavia/octavia.conf"
+        command = [f"{self.settings.bin}/sriov-provider", "--config-file", str(conf), *words]
+        return subprocess.run(
+            command, capture_output=True, text=True, env=self.environment, check=False
+        )
 
     def gone(self, name: str, seconds: float = 120.0) -> None:
         """Waits until a load balancer is no longer there."""

@@ -58,10 +58,15 @@ class Host:
         counts: dict[str, int] = json.loads(done.stdout)
         return counts
 
-    def remove(self) -> None:
-        """Ends the web server and removes the namespace."""
+    def stop(self) -> None:
+        """Ends the web server."""
         if self.server is not None:
             self.server.kill()
             self.server.wait()
+            self.server = None
+
+    def remove(self) -> None:
+        """Ends the web server and removes the namespace."""
+        self.stop()
         links.run("ip", "netns", "del", self.name, check=False)
         shutil.rmtree(LIVE / "www" / self.name, ignore_errors=True)

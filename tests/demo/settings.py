@@ -34,6 +34,10 @@ PRIVATE_CIDR = "198.18.48.0/20"
 # From 2001:2::/48, its counterpart for IPv6 (RFC 5180).
 PUBLIC_CIDR6 = "2001:2:0:10::/64"
 MEMBERS_CIDR6 = "2001:2:0:20::/64"
+# Where our health manager hears; the stock one has 5555.
+HEARTBEAT_PORT = 5556
+# Seconds of silence after which an amphora counts as dead.
+HEARTBEAT_TIMEOUT = 20
 LIVE = Path("/run/demo")
 # Image and compute flavor of servers that are no amphorae.
 GUEST = "webserver"

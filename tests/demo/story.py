@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from tests.demo import amphorae, chapters, leftovers, pairs
+from tests.demo import amphorae, chapters, leftovers, pairs, vitals
 from tests.demo.client import Client
 from tests.demo.report import Report, expect
 from tests.demo.settings import Settings
@@ -32,6 +32,8 @@ class Story:
             self.create()
             self.children()
             chapters.answers(self, "alternate between both members")
+            vitals.heard(self)
+            vitals.sick(self)
             if beside:
                 beside.result()
                 self.hardware()
@@ -40,7 +42,7 @@ class Story:
                 chapters.moved(self)
                 chapters.mixed(self)
                 deleted.result()
-        if self.settings.topology == "ACTIVE_STANDBY":
+        if self.sriov and self.settings.topology == "ACTIVE_STANDBY":
             pairs.takeover(self)
         epilogue = chapters.portrait(self)
         self.delete(before)

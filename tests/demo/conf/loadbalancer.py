@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tests.demo.conf.common import DATA, RABBIT, Section, authtoken, credentials, messaging
 from tests.demo.settings import (
+    HEARTBEAT_PORT,
+    HEARTBEAT_TIMEOUT,
     IP,
     LIVE,
     MANAGEMENT_IP,
@@ -116,7 +118,8 @@ def amphorae() -> dict[str, Section]:
             "ca_certificate": CERTS / "server_ca.pem",
             "ca_private_key": CERTS / "server_ca.key",
             "ca_private_key_passphrase": PASSWORD,
-            "server_certs_key_passphrase": "insecure-key-do-not-use-this-key",
+            # 32 characters
+            "server_certs_key_passphrase": "demo-passphrase-of-32-characters",
         },
         "health_manager": {
             "bind_ip": MANAGEMENT_IP,
@@ -124,7 +127,7 @@ def amphorae() -> dict[str, Section]:
             "controller_ip_port_list": f"{MANAGEMENT_IP}:5555",
             "heartbeat_key": PASSWORD,
             "heartbeat_interval": 3,
-            "heartbeat_timeout": 60,
+            "heartbeat_timeout": HEARTBEAT_TIMEOUT,
             "health_check_interval": 3,
             "health_update_threads": 1,
             "stats_update_threads": 1,
@@ -142,5 +145,13 @@ def driver_agent(settings: Settings) -> Section:
 
 
 def ours() -> Section:
-    """[sriov_provider]; what fails is tried again sooner than by default, for impatient people."""
-    return {"database_connection": database_url("sriov_provider"), "retry_interval": 2}
+    """[sriov_provider]; what fails is tried again sooner than by default, for impatient people.
+
+    The worker in the driver-agent hears heartbeats, beside the stock health manager.
+    """
+    return {
+        "database_connection": database_url("sriov_provider"),
+        "retry_interval": 2,
+        "heartbeat_bind": f"{MANAGEMENT_IP}:{HEARTBEAT_PORT}",
+        "heartbeat_controllers": f"{MANAGEMENT_IP}:{HEARTBEAT_PORT}",
+    }
