@@ -6,7 +6,9 @@ LOAD_BALANCER = "6d1f4a52-0c5e-4d0e-9a59-3a8f7a4f1b11"
 NAMESPACE = "amphora-haproxy"
 VIP_DEVICE, MEMBER_DEVICE = "eth1", "eth2"
 # 198.18.0.0/15 is set aside for tests (RFC 2544).
-VIP_NET, MEMBER_NET = "198.18.16.0/24", "198.18.32.0/24"
+VIP_NET = "198.18.16.0/24"
+# Segments of the networks; on one of both, either interface would answer for the other's address.
+VIP_VLAN, MEMBER_VLAN = 16, 32
 VIP = "198.18.16.5"
 CLIENT, STRANGER = "198.18.16.20", "198.18.16.99"
 BASE = {"a": "198.18.16.10", "b": "198.18.16.11"}

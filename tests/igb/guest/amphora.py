@@ -47,9 +47,9 @@ class Amphora:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         ground.callback(self.end)
 
-    def plug(self, name: str, address: str) -> Port:
+    def plug(self, name: str, address: str, vlan: int) -> Port:
         """An interface, up."""
-        port = self._ground.plug(self.space, name, address, self.host)
+        port = self._ground.plug(self.space, name, address, self.host, vlan)
         self._ground.up(port, address)
         return port
 

@@ -49,12 +49,12 @@ class _World:
 
 def _world(ground: Ground) -> _World:
     amphora = Amphora(ground, scenario.NAMESPACE)
-    amphora.plug(scenario.VIP_DEVICE, scenario.BASE["a"])
-    amphora.plug(scenario.MEMBER_DEVICE, scenario.ON_MEMBER_NET)
+    amphora.plug(scenario.VIP_DEVICE, scenario.BASE["a"], scenario.VIP_VLAN)
+    amphora.plug(scenario.MEMBER_DEVICE, scenario.ON_MEMBER_NET, scenario.MEMBER_VLAN)
     amphora.space.ip("addr", "add", f"{scenario.VIP}/32", "dev", scenario.VIP_DEVICE)
-    client, _ = ground.station("client", scenario.CLIENT)
+    client, _ = ground.station("client", scenario.CLIENT, vlan=scenario.VIP_VLAN)
     client.ip("addr", "add", f"{scenario.STRANGER}/24", "dev", scenario.VIP_DEVICE)
-    member, _ = ground.station("member", scenario.SERVER)
+    member, _ = ground.station("member", scenario.SERVER, vlan=scenario.MEMBER_VLAN)
     return _World(amphora, client, member)
 
 

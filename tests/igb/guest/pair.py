@@ -20,7 +20,7 @@ def moves(ground: Ground) -> None:
     _SCRIPT.write_text("#!/bin/sh\nexit 0\n")
     _SCRIPT.chmod(0o755)
     a, b = (_amphora(ground, key, host) for host, key in enumerate(("a", "b")))
-    client, _ = ground.station("client", scenario.CLIENT)
+    client, _ = ground.station("client", scenario.CLIENT, vlan=scenario.VIP_VLAN)
     a.keepalived("vrrp", ground.rendered["vrrp"]["a"], "--vrrp")
     until(lambda: _has(a), "the first has no VIP")
     b.keepalived("vrrp", ground.rendered["vrrp"]["b"], "--vrrp")
@@ -38,7 +38,7 @@ def moves(ground: Ground) -> None:
 
 def _amphora(ground: Ground, key: str, host: int) -> Amphora:
     made = Amphora(ground, f"amphora-{key}", key, host)
-    made.plug(scenario.VIP_DEVICE, scenario.BASE[key])
+    made.plug(scenario.VIP_DEVICE, scenario.BASE[key], scenario.VIP_VLAN)
     made.allow(ground.rendered["peers"][key])
     return made
 
