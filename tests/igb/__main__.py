@@ -66,7 +66,8 @@ def check(settings: Settings, wanted: list[str]) -> int:
     try:
         accel, why = qemu.accelerator(image, directory, settings.accel)
         print(f"Guest runs on {accel}" + (f" ({why})" if why else ""), flush=True)
-        disk = brought.disk(directory, rendered.everything(), {"checks": wanted})
+        plan = {"checks": wanted, "cycles": settings.cycles}
+        disk = brought.disk(directory, rendered.everything(), plan)
         run = qemu.Run(directory, disk)
         found, ended = watch(settings, qemu.command(image, run, accel), run)
         log = shutil.copy(run.console, settings.cache / "console.log")

@@ -12,7 +12,14 @@ from typing import Any
 from tests.igb.settings import ROOT
 
 PACKAGES = ("sriov_provider", "amphora_agent_ext", "tests/igb", "tests/functional/portdriver")
-MODULES = ("tests/__init__.py", "tests/functional/__init__.py", "tests/functional/netns.py")
+MODULES = (
+    *("tests/__init__.py", "tests/functional/__init__.py", "tests/functional/netns.py"),
+    *(
+        "tests/unit/__init__.py",
+        "tests/unit/portdriver/__init__.py",
+        "tests/unit/portdriver/igb.py",
+    ),
+)
 
 
 def disk(directory: Path, rendered: Mapping[str, Any], plan: Mapping[str, Any]) -> Path:
@@ -23,9 +30,9 @@ def disk(directory: Path, rendered: Mapping[str, Any], plan: Mapping[str, Any]) 
     """
     tree = directory / "brought"
     for name in PACKAGES:
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in MODULES:
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tree / name)
     shutil.copy(Path(__file__).with_name("guest") / "init.sh", tree / "init")
     (tree / "rendered.json").write_text(json.dumps(rendered))

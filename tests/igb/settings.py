@@ -20,21 +20,25 @@ class Settings:
     """:ivar cache: what is kept between runs
     :ivar accel: ``kvm`` or ``tcg``; empty: the better one that works
     :ivar limit: seconds after which the guest is ended, whatever it does
+    :ivar cycles: how often the port driver plugs and is killed; some 300 meet all its steps thrice
     :ivar optional: it is no failure when the guest cannot be had
     """
 
     cache: Path
     accel: str
     limit: float
+    cycles: int
     optional: bool
 
 
 def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
     """What ``SRIOV_IGB_*`` says."""
+    cycles = int(env.get("SRIOV_IGB_CYCLES", "16"))
     caches = Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Settings(
         cache=Path(env.get("SRIOV_IGB_DIR") or caches / "octavia-sriov-provider" / "igb"),
         accel=env.get("SRIOV_IGB_ACCEL", ""),
-        limit=float(env.get("SRIOV_IGB_LIMIT", "900")),
+        limit=float(env.get("SRIOV_IGB_LIMIT", 900 + 15 * cycles)),
+        cycles=cycles,
         optional=env.get("SRIOV_IGB_OPTIONAL", "") not in ("", "0"),
     )

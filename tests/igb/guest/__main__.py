@@ -21,7 +21,7 @@ def main() -> None:
     plan = json.loads(Path("plan.json").read_text())
     rendered = json.loads(Path("rendered.json").read_text())
     with open(RESULTS, "w", buffering=1) as out:
-        ground = Ground(rendered)
+        ground = Ground(rendered, plan["cycles"])
         for check in CHECKS:
             if check.name in plan["checks"]:
                 out.write(made(check, ground).line() + "\n")
@@ -31,7 +31,7 @@ def main() -> None:
 def made(check: Check, ground: Ground) -> Result:
     """The outcome of one check. Whatever goes wrong is the check's failure, not the guest's."""
     begun = time.monotonic()
-    signal.alarm(int(check.limit))
+    signal.alarm(int(check.limit + check.for_each * ground.cycles))
     outcome, problem = PASSED, ""
     try:
         module, function = check.function.split(":")

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 class Check:
     """:ivar function: ``MODULE:FUNCTION`` beside this module; takes the ground it stands on
     :ivar limit: seconds
+    :ivar for_each: as many more for each cycle that was asked for
     """
 
     name: str
     function: str
     limit: float = 150.0
+    for_each: float = 0.0
 
 
 CHECKS = (
@@ -27,6 +29,7 @@ CHECKS = (
     Check("UDP listener: firewall, LVS and traffic", "balancing:udp"),
     Check("SCTP listener: firewall, LVS and traffic", "balancing:sctp"),
     Check("a VIP moves between VFs of two cards", "pair:moves"),
+    Check("the port driver killed in the middle of its steps", "cycle:kills", for_each=15.0),
 )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 from tests.functional.netns import run
 from tests.igb.guest.cards import link
 from tests.igb.guest.ground import Ground, Port
@@ -79,6 +82,20 @@ def lost_namespace(ground: Ground) -> None:
     report = ground.hosts[0].reconcile([port.neutron["id"]])
     assert report.lost == (port.neutron["id"],), report
     ground.same(before)
+
+
+def kills(ground: Ground) -> None:
+    """The VFs and what is on record of them are as before after each cycle."""
+    # Only this check needs it, and it comes late.
+    from tests.functional.portdriver.cycles import Cycles
+    from tests.functional.portdriver.stages import Vfs
+
+    card = ground.cards[0]
+    with tempfile.TemporaryDirectory() as directory:
+        told = Cycles(Vfs(card.pf, Path(directory), vlan=7)).run(ground.cycles)
+    killed = sum(told.kills.values())
+    assert killed, told
+    ground.note(f"{told.cycles} cycles, killed {killed} times at {len(told.kills)} places")
 
 
 def refused_mac(ground: Ground) -> None:

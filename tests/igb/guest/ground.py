@@ -64,10 +64,13 @@ class LeftOut(Exception):
 
 
 class Ground:
-    """:ivar rendered: what the host of the guest has rendered"""
+    """:ivar rendered: what the host of the guest has rendered
+    :ivar cycles: how often to plug and unplug where killing is what is checked
+    """
 
-    def __init__(self, rendered: Mapping[str, Any]) -> None:
+    def __init__(self, rendered: Mapping[str, Any], cycles: int) -> None:
         self.rendered = rendered
+        self.cycles = cycles
         self.cards = cards()
         assert len(self.cards) == 2, self.cards
         for card in self.cards:

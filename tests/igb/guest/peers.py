@@ -14,13 +14,16 @@ _KINDS = {
     "udp": (socket.SOCK_DGRAM, 0),
     "sctp": (socket.SOCK_STREAM, _SCTP),
 }
-PATIENCE = 3.0
+PATIENCE, _GLANCE = 3.0, 0.5
+_NAME = b"member:"
 
 
 def serve(space: Space, transport: str, address: str, port: int) -> socket.socket:
     """Answer each message with what came, from behind ``member:``; ends with its socket."""
     kind, protocol = _KINDS[transport]
     opened = space.socket(socket.AF_INET, kind, protocol)
+    # Who waits in the kernel would not see that the socket is closed.
+    opened.settimeout(_GLANCE)
     opened.bind((address, port))
     if transport != "udp":
         opened.listen()
@@ -29,15 +32,19 @@ def serve(space: Space, transport: str, address: str, port: int) -> socket.socke
 
 
 def _serve(opened: socket.socket, transport: str) -> None:
-    with contextlib.suppress(OSError):
-        while True:
-            if transport == "udp":
-                message, sender = opened.recvfrom(2048)
-                opened.sendto(b"member:" + message, sender)
-                continue
-            with opened.accept()[0] as one, contextlib.suppress(OSError):
-                one.settimeout(PATIENCE)
-                one.sendall(b"member:" + one.recv(2048))
+    while opened.fileno() >= 0:
+        with contextlib.suppress(OSError):  # late, gone, or closed
+            _answer(opened, transport)
+
+
+def _answer(opened: socket.socket, transport: str) -> None:
+    if transport == "udp":
+        message, sender = opened.recvfrom(2048)
+        opened.sendto(_NAME + message, sender)
+        return
+    with opened.accept()[0] as one:
+        one.settimeout(PATIENCE)
+        one.sendall(_NAME + one.recv(2048))
 
 
 def ask(space: Space, transport: str, source: str, address: str, port: int) -> str:
