@@ -58,13 +58,11 @@ class PlugAnew(AmphoraStep):
 
 
 def attached(run: Run, amphora_id: str) -> tuple[PortRecord, ...]:
-    """Those on record that it has and that stay."""
+    """Those on record that it has and that stay, the VIP's first."""
     going = {port.id for port in run.plan.release_ports}
-    return tuple(
-        port
-        for port in run.book.ports(amphora_id)
-        if port.state is PortState.ATTACHED and port.neutron_id and port.id not in going
-    )
+    found = (p for p in run.book.ports(amphora_id) if p.state is PortState.ATTACHED)
+    there = (p for p in found if p.neutron_id and p.id not in going)
+    return tuple(sorted(there, key=lambda p: (p.role is not PortRole.VIP, p.network_id)))
 
 
 def _has_members(run: Run, vip: PortRecord) -> bool:
