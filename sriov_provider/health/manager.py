@@ -97,12 +97,23 @@ class HealthManager:
             LOG.warning("Heartbeats refused in the last %.0f s: %s", _LINES, news)
 
     def _keep_checking(self, stop: threading.Event) -> None:
+        looked_at = time.monotonic()
         while not stop.wait(self._settings.check_interval):
+            looked_at = self._awake_since(looked_at)
             try:
                 self._failovers.check()
             except ProviderError as error:
                 LOG.warning("Silent amphorae are not looked for: %s", error.reason)
                 self._failovers.interrupted()
+
+    def _awake_since(self, looked_at: float) -> float:
+        """Now. A process that did not run meanwhile has not heard anything either."""
+        now = time.monotonic()
+        lost = now - looked_at - self._settings.check_interval
+        if lost > self._settings.timeout / 4:
+            LOG.warning("This process stood still for %.0f s", lost)
+            self._failovers.interrupted()
+        return now
 
 
 def rules(settings: Health) -> Rules:

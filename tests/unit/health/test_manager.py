@@ -57,6 +57,23 @@ def test_a_slow_database_may_lose_heartbeats(
     assert (made._failovers._listening_since > before) is interrupted
 
 
+@pytest.mark.parametrize(("seconds", "interrupted"), [(12.0, False), (14.0, True)])
+def test_a_process_that_stood_still_has_heard_nothing(
+    made: HealthManager,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    seconds: float,
+    interrupted: bool,
+) -> None:
+    clock = iter([0.0, 3.0, 3.0 + seconds])
+    monkeypatch.setattr(manager.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(made._failovers, "check", tuple)
+    before = made._failovers._listening_since
+    made._keep_checking(Stop(2))
+    assert (made._failovers._listening_since > before) is interrupted
+    assert ("stood still for 11 s" in caplog.text) is interrupted
+
+
 def test_refusals_are_told_once_a_minute(
     made: HealthManager, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
