@@ -71,9 +71,26 @@ $([ "$1" = delete ] && echo "delete element $family octavia-masquerade interface
 END
 exit 0
 """
+# The stock unit does the same after a reboot, but stumbles over names of pairs ("eth1@if7").
+_PLUGGED = """\
+#!/bin/sh
+# plugged-interfaces: into the namespace that carries traffic, after a reboot
+while read -r mac name; do
+    for link in /sys/class/net/*; do
+        [ "$(cat "$link/address")" = "$mac" ] || continue
+        ip link set "${link##*/}" netns amphora-haproxy name "$name"
+    done
+done </var/lib/octavia/plugged_interfaces
+exit 0
+"""
+_PLUGGED_UNIT = """\
+[Service]
+ExecStartPre=-/usr/local/bin/plugged-interfaces
+"""
 _COMMANDS = {
     "lvs-masquerade.sh": _MASQUERADE,
     "modprobe": _NOTHING,
+    "plugged-interfaces": _PLUGGED,
     "sysctl": _SYSCTL_COMMAND,
     "systemctl": python.script("systemctl"),
     "udp-masquerade.sh": _NOTHING,
@@ -119,6 +136,8 @@ def refresh(directory: Path, commands: Path) -> None:
     shutil.copytree(
         package("amphora_agent_ext") / _ELEMENT, directory / "units", dirs_exist_ok=True
     )
+    # After the drop-in that loads the rules.
+    _write(directory / "units/amphora-netns.service.d/20-plugged.conf", _PLUGGED_UNIT)
 
 
 def package(name: str) -> Path:

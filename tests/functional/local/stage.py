@@ -58,6 +58,9 @@ class Stage:
             management_port=leg,
             host="here",
         )
+        self.wires = HostPorts(Settings(state_path=self.place / "ports", standin=True))
+        # Of clients and members: no business of the node.
+        self.others = HostPorts(Settings(state_path=self.place / "others", standin=True))
         self.builder = octavia_config.OctaviaAmphoraBuilder()
         self.agents = client.AgentClient(octavia_rest.Agents(), octavia_config.Templates())
         self.compute = self.worker()
@@ -69,8 +72,7 @@ class Stage:
         return compute
 
     def node(self) -> Node:
-        wires = HostPorts(Settings(state_path=self.place / "ports", standin=True))
-        made = assembly.made(self.settings, Any, wires)
+        made = assembly.made(self.settings, Any, self.wires)
         made._ports._neutron = self.neutron
         return made
 
