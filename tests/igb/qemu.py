@@ -14,6 +14,8 @@ from tests.igb.initrd import ALIVE
 from tests.igb.trees import Image
 
 CARDS = 2
+# What is started like this ends with the process that started it, however that one ends.
+GUARD = ("setpriv", "--pdeathsig", "KILL")
 _PROBE = 15.0
 _ACCEL = {"kvm": ("kvm", "host"), "tcg": ("tcg,thread=multi,tb-size=512", "max")}
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -52,8 +54,7 @@ def command(image: Image, run: Run, accel: str, options: str = "") -> list[str]:
     drives = [f"file={image.disk},snapshot=on"] if run.brought else []
     drives += [f"file={run.brought},snapshot=off"] if run.brought else []
     words = [
-        # Ends with the process that started it, however that one ends.
-        *("setpriv", "--pdeathsig", "KILL"),
+        *GUARD,
         *(f"{outside}/usr/lib64/ld-linux-x86-64.so.2", "--library-path", libraries),
         f"{outside}/usr/bin/qemu-system-x86_64",
         *("-L", f"{outside}/usr/share/qemu", "-L", f"{outside}/usr/share/seabios"),
