@@ -29,6 +29,8 @@ from tests.bench.load import filled
 
 FEW, MANY = 100, 800
 WAITING = 60
+# Only MariaDB tells how many rows it has touched.
+pytestmark = pytest.mark.parametrize("url", ["mariadb"], indirect=True)
 _LONG_AGO = datetime.timedelta(days=400)
 
 
@@ -65,19 +67,6 @@ def _costs(sessions: Sessions) -> dict[str, int]:
         return sessions.run(counted)
 
     return {name: cost(read) for name, read in _reads(utcnow()).items()}
-
-
-@pytest.fixture
-def url(request: pytest.FixtureRequest) -> Any:
-    """Only MariaDB tells how many rows it has touched."""
-    server = request.getfixturevalue("mariadb_server")
-    name = f"test_{uuid.uuid4().hex}"
-    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-        yield server + name
-        connection.execute(sa.text(f"DROP DATABASE {name}"))
-    engine.dispose()
 
 
 def _wait(session: Session, number: int) -> None:
