@@ -64,6 +64,7 @@ class Worker:
         """:param conf: from :func:`sriov_provider.config.parse`
         :param world: in place of the services that ``conf`` describes
         :param counts: of the health manager
+        :ivar leaving: set once no more jobs are begun
         """
         self.settings = config.settings(conf)
         worker = self.settings.worker
@@ -75,7 +76,7 @@ class Worker:
         self._tasks = ThreadPoolExecutor(worker.threads * _TASKS_PER_JOB, thread_name_prefix="task")
         self._leases = Leases(self._sessions, worker.lease_seconds)
         self._retention = Retention(self._sessions, worker.job_retention)
-        self._stopping = threading.Event()
+        self.leaving, self._stopping = threading.Event(), threading.Event()
         outside = world or services(conf, self.settings)
         self._compute = outside.compute
         interval = self.settings.firewall_check_interval
@@ -87,19 +88,23 @@ class Worker:
             self._tasks,
             self._leases.check,
         )
-        self._outbox = Outbox(
-            self._sessions,
-            self._agent.update_status,
-            self._agent.exists,
-            self._owner,
-            worker.outbox_interval,
-            worker.lease_seconds,
-        )
+        self._outbox = self._deliverer()
         self._statistics = Statistics(self._sessions, self._agent.update_statistics)
         self._calendar = Calendar(self._sessions, self.settings.certificates, self._hint)
         wanted = housekeeping.chores(conf, self.settings, self._sessions, self._hint)
         self._chores = Chores(self._sessions, () if world else wanted)
         self._health = self._health_manager(counts or Counts())
+
+    def _deliverer(self) -> Outbox:
+        worker, agent = self.settings.worker, self._agent
+        return Outbox(
+            self._sessions,
+            agent.update_status,
+            agent.exists,
+            self._owner,
+            worker.outbox_interval,
+            worker.lease_seconds,
+        )
 
     def _health_manager(self, counts: Counts) -> HealthManager | None:
         health = self.settings.health
@@ -158,6 +163,7 @@ class Worker:
             stop.wait(self.settings.worker.poll_interval)
 
     def _finish(self, threads: list[threading.Thread]) -> None:
+        self.leaving.set()
         self._jobs.shutdown(wait=True)
         self._stopping.set()
         for thread in threads:
@@ -188,10 +194,12 @@ class Worker:
 
     def _drain_jobs(self, job_id: str | None) -> None:
         lease = self.settings.worker.lease_seconds
-        job = jobs.claim(self._sessions, self._owner, lease, job_id)
-        while job is not None:
+        while not self.leaving.is_set():
+            job = jobs.claim(self._sessions, self._owner, lease, job_id)
+            if job is None:
+                return
             self._run(job)
-            job = jobs.claim(self._sessions, self._owner, lease)
+            job_id = None
 
     def _run(self, job: Job) -> None:
         try:

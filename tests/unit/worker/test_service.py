@@ -237,6 +237,28 @@ def test_stopping_finishes_the_job_at_hand(
     assert world.agent.provisioning(lb) == "ACTIVE"
 
 
+def test_stopping_leaves_what_is_not_begun_to_others(
+    world: World, worker: service.Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, begun = threading.Event(), threading.Semaphore(0)
+    boot = world.cloud.create_server
+
+    def slowly(spec: Any) -> Any:
+        begun.release()
+        assert go.wait(30)
+        return boot(spec)
+
+    monkeypatch.setattr(world.cloud, "create_server", slowly)
+    balancers = [world.create_load_balancer() for _ in range(4)]
+    with Running(worker) as running:
+        assert begun.acquire(timeout=30) and begun.acquire(timeout=30)
+        running.stop.set()
+        until(worker.leaving.is_set)
+        go.set()
+    states = sorted(world.agent.provisioning(lb) for lb in balancers)
+    assert states == ["ACTIVE", "ACTIVE", "PENDING_CREATE", "PENDING_CREATE"]
+
+
 def test_a_worker_whose_thread_died_ends(
     worker: service.Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
