@@ -147,14 +147,15 @@ CASES = (
 
 
 def fields(vif: Any) -> Any:
-    """All that an os-vif object says, without the order in which its fields were set."""
-    return _settled(vif.obj_to_primitive())
+    """All that an os-vif object says."""
+    return settled(vif.obj_to_primitive())
 
 
-def _settled(value: Any) -> Any:
+def settled(value: Any) -> Any:
+    """A primitive without the order in which its fields were set."""
     if isinstance(value, list):
-        return [_settled(item) for item in value]
+        return [settled(item) for item in value]
     if not isinstance(value, dict):
         return value
     changes = "versioned_object.changes"
-    return {k: sorted(v) if k == changes else _settled(v) for k, v in value.items()}
+    return {k: sorted(v) if k == changes else settled(v) for k, v in value.items()}

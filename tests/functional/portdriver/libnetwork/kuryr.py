@@ -1,14 +1,20 @@
-"""kuryr-libnetwork's own application, with its Neutron client and its port drivers faked."""
+"""What kuryr-libnetwork's own server answers: ``python -m ...kuryr < request``.
+
+In a process of its own, for it registers options that others register too. Its Neutron client and
+its port drivers are faked. The request is JSON: network, subnets and port as Neutron has them, and
+the calls, each a path and a body. The answer has the paths that the server knows, and for each call
+a status and a body.
+"""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+import json
+import sys
 from typing import Any
 
+import flask
 import kuryr_libnetwork
-import pytest
-from flask.testing import FlaskClient
 from kuryr_libnetwork import controllers
 from kuryr_libnetwork import utils as kuryr_utils
 
@@ -79,18 +85,27 @@ class PortDriver:
         return "if" + str(port["id"][:8])
 
 
-def application(monkeypatch: pytest.MonkeyPatch, neutron: NeutronClient) -> Iterator[FlaskClient]:
+def application(neutron: NeutronClient) -> flask.Flask:
     """:param neutron: what it takes for Neutron"""
-    app = kuryr_libnetwork.app
-    driver = PortDriver(neutron)
-    attributes: dict[str, Any] = {
-        "neutron": neutron,
-        "tag": False,
-        "tag_ext": False,
-        "vif_plug_is_fatal": False,
-        "driver": driver,
-    }
-    for name, value in attributes.items():
-        monkeypatch.setattr(app, name, value, raising=False)
-    monkeypatch.setattr(controllers, "get_driver", lambda _port: driver)
-    yield app.test_client()
+    app, driver = kuryr_libnetwork.app, PortDriver(neutron)
+    app.neutron, app.driver = neutron, driver
+    app.tag = app.tag_ext = app.vif_plug_is_fatal = False
+    controllers.get_driver = lambda _port: driver
+    return app
+
+
+def main() -> None:
+    request = json.load(sys.stdin)
+    neutron = NeutronClient(request["network"], request["subnets"], request["port"])
+    app = application(neutron)
+    client = app.test_client()
+    answers = []
+    for path, body in request["calls"]:
+        told = client.post(path, json=body)
+        answers.append((told.status_code, told.get_json(force=True)))
+    paths = [rule.rule for rule in app.url_map.iter_rules()]
+    json.dump({"paths": paths, "answers": answers}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

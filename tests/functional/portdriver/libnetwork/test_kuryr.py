@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
-from tests.functional.portdriver.libnetwork import kuryr
 from tests.unit.portdriver.libnetwork import conftest as ours
 from tests.unit.portdriver.libnetwork.conftest import ENDPOINT, ENGINE_NETWORK, NETWORK, Engine
 
@@ -50,14 +51,26 @@ OTHERWISE = {
 }
 
 
-@pytest.fixture
-def theirs(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
-    # kuryr-libnetwork answers null where a subnet has no gateway, which is no text.
+def kuryr(engine: Engine, calls: Sequence[tuple[str, dict[str, Any]]]) -> Any:
+    """What kuryr-libnetwork answers to these calls in a cloud like the engine's."""
+    # It answers null where a subnet has no gateway, which is no text.
     engine.rest.objects["/subnets/s6"]["gateway_ip"] = "2001:db8::1"
-    subnets = [o for p, o in engine.rest.objects.items() if p.startswith("/subnets/")]
-    network = engine.rest.objects[f"/networks/{NETWORK}"]
-    client = kuryr.NeutronClient(network, subnets, engine.port())
-    yield from kuryr.application(monkeypatch, client)
+    request = {
+        "network": engine.rest.objects[f"/networks/{NETWORK}"],
+        "subnets": [o for p, o in engine.rest.objects.items() if p.startswith("/subnets/")],
+        "port": engine.port(),
+        "calls": calls,
+    }
+    module = "tests.functional.portdriver.libnetwork.kuryr"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", module],
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def structure(value: Any) -> Any:
@@ -69,35 +82,26 @@ def structure(value: Any) -> Any:
     return type(value).__name__
 
 
-def test_the_same_calls(engine: Engine, theirs: FlaskClient) -> None:
-    joined: tuple[Any, Any] = ({}, {})
-    for path, body in CALLS:
-        kuryrs = theirs.post(path, json=body)
-        assert kuryrs.status_code == 200, (path, kuryrs.get_data(as_text=True))
-        told, own = kuryrs.get_json(force=True), engine.post(path, body)
+def test_the_same_calls(engine: Engine) -> None:
+    theirs = kuryr(engine, CALLS)
+    known = {path for path in theirs["paths"] if path.startswith(("/Plugin.", "/NetworkDriver."))}
+    assert known == {path for path, _ in CALLS}, "a verb is not called here"
+    for (path, body), (status, told) in zip(CALLS, theirs["answers"], strict=True):
+        assert status == 200, (path, told)
+        own = engine.post(path, body)
         if path in OTHERWISE:
             assert own == OTHERWISE[path] != told
         else:
             assert structure(own) == structure(told), path
         if path.endswith("Join"):
-            joined = (own, told)
-    own, told = joined
-    names = {"InterfaceName": {"SrcName": "if22222222", "DstPrefix": "eth"}}
-    assert own == told | names
-    assert (own["Gateway"], own["GatewayIPv6"]) == ("192.0.2.1", "2001:db8::1")
-
-
-def test_all_verbs_of_the_network_driver_are_called(theirs: FlaskClient) -> None:
-    rules = theirs.application.url_map.iter_rules()
-    known = {r.rule for r in rules if r.rule.startswith(("/Plugin.", "/NetworkDriver."))}
-    assert known == {path for path, _ in CALLS}
+            names = {"InterfaceName": {"SrcName": "if22222222", "DstPrefix": "eth"}}
+            assert own == told | names
+            assert (own["Gateway"], own["GatewayIPv6"]) == ("192.0.2.1", "2001:db8::1")
 
 
 @pytest.mark.parametrize("name", ["CreateEndpoint", "Join"])
-def test_an_unknown_network_is_told_as_an_error(
-    engine: Engine, theirs: FlaskClient, name: str
-) -> None:
+def test_an_unknown_network_is_told_as_an_error(engine: Engine, name: str) -> None:
     body = IDS | {"Options": {}, "Interface": ADDRESS, "SandboxKey": SANDBOX}
-    told = theirs.post(f"/NetworkDriver.{name}", json=body).get_json(force=True)
+    ((_status, told),) = kuryr(engine, [(f"/NetworkDriver.{name}", body)])["answers"]
     own = engine.verb(name, **body)
     assert set(told) == set(own) == {"Err"}

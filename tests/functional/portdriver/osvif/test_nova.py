@@ -1,69 +1,55 @@
-"""Nova's own conversion is the specification: every field of every row is compared with it.
-
-What Neutron shows goes into both: into Nova through its reader of Neutron, which builds its model
-of the network, and that into ``nova_to_osvif_vif``.
-"""
+"""Nova's own conversion is the specification: every field of every row is compared with it."""
 
 from __future__ import annotations
 
-import dataclasses
+import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
-from nova import context, exception
-from nova.network import neutron, os_vif_util
 
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.portdriver.osvif import objects
-from tests.fakes.bound_ports import (
-    CASES,
-    NETWORK,
-    PCI,
-    PORT_ID,
-    SUBNETS,
-    Case,
-    fields,
+from tests.fakes.bound_ports import CASES, NETWORK, PCI, SUBNETS, Case, settled
+
+NOT_BOUND = (
+    Case("", "binding_failed", "normal", {}, None),
+    Case("", "unbound", "normal", {}, None),
 )
+WITHOUT_SOCKET = Case("", "vrouter", "virtio-forwarder", {}, None)
+OTHER_KIND = Case("", "vrouter", "macvtap", {}, None)
+ALL = (*CASES, *NOT_BOUND, WITHOUT_SOCKET, OTHER_KIND)
 
 
-class Client:
-    """As much of a Neutron client as Nova's reader of ports asks."""
-
-    def list_subnets(self, id: list[str], **_unused: Any) -> dict[str, Any]:
-        return {"subnets": [dict(subnet) for subnet in SUBNETS if subnet["id"] in id]}
-
-    def list_ports(self, **_unused: Any) -> dict[str, Any]:
-        return {"ports": []}
-
-    def list_floatingips(self, **_unused: Any) -> dict[str, Any]:
-        return {"floatingips": []}
-
-    def list_extensions(self, **_unused: Any) -> dict[str, Any]:
-        return {"extensions": []}
-
-    def show_network(self, _network_id: str, **_unused: Any) -> dict[str, Any]:
-        return {"network": dict(NETWORK)}
+@pytest.fixture(scope="module")
+def nova() -> dict[str, Any]:
+    """What Nova says of each case."""
+    ports = [case.port() for case in ALL]
+    request = {"network": NETWORK, "subnets": SUBNETS, "ports": ports}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "tests.functional.portdriver.osvif.nova_says"],
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return {str(case): told for case, told in zip(ALL, json.loads(done.stdout), strict=True)}
 
 
-@pytest.fixture
-def model(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Neutron's port -> Nova's model of it."""
-    client = Client()
-    monkeypatch.setattr(neutron, "get_client", lambda *_args, **_named: client)
-    admin = context.RequestContext("admin", "project", is_admin=True)
-    api = neutron.API()
-    return lambda port: api._build_vif_model(admin, client, port, [dict(NETWORK)], [PORT_ID])
+def ours(case: Case) -> Any:
+    return objects.to_osvif(case.port(), NETWORK, SUBNETS, PCI)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
-def test_every_field_is_novas(model: Any, case: Case) -> None:
-    specified = os_vif_util.nova_to_osvif_vif(model(case.port()))
-    made = objects.to_osvif(case.port(), NETWORK, SUBNETS, PCI)
+def test_every_field_is_novas(nova: dict[str, Any], case: Case) -> None:
+    specified, made = nova[str(case)]["made"], ours(case)
     if case.osvif is None:
         assert made is None and specified is None
         return
     assert (type(made).__name__, made.plugin) == case.osvif
-    assert fields(made) == fields(specified)
+    assert settled(made.obj_to_primitive()) == settled(specified)
 
 
 def test_all_rows_are_compared() -> None:
@@ -71,27 +57,22 @@ def test_all_rows_are_compared() -> None:
     assert seen == set(objects.ROWS) | objects.WITHOUT_OSVIF
 
 
-@pytest.mark.parametrize("vif_type", ["binding_failed", "unbound"])
-def test_neither_plugs_what_is_not_bound(model: Any, vif_type: str) -> None:
-    port = dataclasses.replace(CASES[0], vif_type=vif_type).port()
-    assert os_vif_util.nova_to_osvif_vif(model(port)) is None
+@pytest.mark.parametrize("case", NOT_BOUND, ids=lambda c: c.vif_type)
+def test_neither_plugs_what_is_not_bound(nova: dict[str, Any], case: Case) -> None:
+    assert nova[str(case)] == {"made": None}
     with pytest.raises(ProviderError) as caught:
-        objects.to_osvif(port, NETWORK, SUBNETS, None)
+        ours(case)
     assert caught.value.reason.code is Code.BINDING_FAILED
 
 
-def test_neither_plugs_a_vhost_user_port_without_its_socket(model: Any) -> None:
-    port = Case("", "vrouter", "virtio-forwarder", {}, None).port()
-    with pytest.raises(exception.VifDetailsMissingVhostuserSockPath):
-        os_vif_util.nova_to_osvif_vif(model(port))
+def test_neither_plugs_a_vhost_user_port_without_its_socket(nova: dict[str, Any]) -> None:
+    assert nova[str(WITHOUT_SOCKET)] == {"raised": "VifDetailsMissingVhostuserSockPath"}
     with pytest.raises(ProviderError, match="tells no vhostuser_socket"):
-        objects.to_osvif(port, NETWORK, SUBNETS, PCI)
+        ours(WITHOUT_SOCKET)
 
 
-def test_neither_knows_other_kinds_on_a_vrouter(model: Any) -> None:
-    port = Case("", "vrouter", "macvtap", {}, None).port()
-    with pytest.raises(NotImplementedError):
-        os_vif_util.nova_to_osvif_vif(model(port))
+def test_neither_knows_other_kinds_on_a_vrouter(nova: dict[str, Any]) -> None:
+    assert nova[str(OTHER_KIND)] == {"raised": "NotImplementedError"}
     with pytest.raises(ProviderError, match="no datapath is known") as caught:
-        objects.to_osvif(port, NETWORK, SUBNETS, PCI)
+        ours(OTHER_KIND)
     assert caught.value.reason.code is Code.UNSUPPORTED
