@@ -25,6 +25,7 @@ from tests.matrix.workers import Workers, alive
 LEASE = 5
 SETTLE = 150.0
 MEET = 60.0
+LEAVE = 90.0
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ class Attempt:
         self.bench, self.scenario = bench, scenario
         self.over = self.settled = time.monotonic()
         self.check_once = False
+        self.complaints: list[str] = []
 
     def request(self, operation: Operation) -> str:
         """Asks for the operation and lets the fault happen; the load balancer's id."""
@@ -128,7 +130,7 @@ class Attempt:
         left = leaks.leaked(bench.stage)
         if left:
             return results.LEAKED, "; ".join(left)
-        found = self.different(balancer, reference) + self.repeated()
+        found = self.different(balancer, reference) + self.repeated() + self.complaints
         return (results.DIFFERENT, "; ".join(found)) if found else (results.OK, "")
 
     def different(self, balancer: str, reference: Reference) -> list[str]:
@@ -195,7 +197,11 @@ def _terminated(attempt: Attempt, pid: object) -> None:
     assert isinstance(pid, int)
     attempt.over = time.monotonic()
     attempt.bench.workers.start()
-    wait_for(f"worker {pid} ended", lambda: not alive(pid), 90, 0.1)
+    try:
+        wait_for(f"worker {pid} ended", lambda: not alive(pid), LEAVE, 0.1)
+    except DemoFailure as error:
+        attempt.complaints.append(str(error))
+        os.kill(pid, signal.SIGKILL)
 
 
 def _pause(attempt: Attempt, pid: int) -> object:
