@@ -23,6 +23,7 @@ PACKAGES = (
     "debootstrap",
     "iproute2",
     "openssl",
+    "openvswitch-switch",
     "procps",
     "util-linux",
 )
