@@ -126,7 +126,7 @@ class Metrics(Collector):
             "cloud_age_seconds", "Since the cloud has told what is shown.", self._outside.age()
         )
         yield _gauge("outbox_depth", "Batches of statuses not delivered.", inside.undelivered)
-        yield _family(
+        yield family(
             "jobs", "Jobs by state.", ("state",), {(s,): n for s, n in inside.jobs.items()}
         )
         yield _held(inside, outside)
@@ -140,7 +140,7 @@ def _held(inside: Inside, outside: Outside) -> GaugeMetricFamily:
         for h in inside.holdings
     )
     labels = ("physnet", "host", "role", "state")
-    return _family("vfs_held", "VFs of this provider's ports.", labels, counts)
+    return family("vfs_held", "VFs of this provider's ports.", labels, counts)
 
 
 def _capacity(found: Report) -> Iterator[GaugeMetricFamily]:
@@ -151,31 +151,31 @@ def _capacity(found: Report) -> Iterator[GaugeMetricFamily]:
     ):
         values = {(r.physnet or "", r.host or ""): getattr(r, name) for r in found.rows}
         known = {place: value for place, value in values.items() if value is not None}
-        yield _family(f"vfs_{name}", text, ("physnet", "host"), known)
+        yield family(f"vfs_{name}", text, ("physnet", "host"), known)
     usable = {(r.physnet, r.host): not r.troubles for r in found.rows if r.physnet and r.host}
     text = "Whether nothing is known against new amphorae on a host."
-    yield _family("host_usable", text, ("physnet", "host"), usable)
+    yield family("host_usable", text, ("physnet", "host"), usable)
     physnets = {p for f in found.failovers for need in f.needs for p in need.vfs}
     counts = {physnet: report.count(found, physnet) for physnet in physnets if physnet}
     for verdict in Verdict:
         of_verdict = {(physnet,): count[verdict] for physnet, count in counts.items()}
         text = f"Load balancers with VFs there whose failover is {verdict.value}."
-        yield _family(f"failovers_{verdict.value}", text, ("physnet",), of_verdict)
+        yield family(f"failovers_{verdict.value}", text, ("physnet",), of_verdict)
     totals = {(verdict.value,): n for verdict, n in report.count(found).items()}
     text = "Load balancers with VFs by whether they can be failed over."
-    yield _family("load_balancers", text, ("failover",), totals)
+    yield family("load_balancers", text, ("failover",), totals)
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(PREFIX + name, text, value=float(value))
 
 
-def _family(name: str, text: str, labels: tuple[str, ...], values: Any) -> GaugeMetricFamily:
+def family(name: str, text: str, labels: tuple[str, ...], values: Any) -> GaugeMetricFamily:
     """:param values: number by the labels' values"""
-    family = GaugeMetricFamily(PREFIX + name, text, labels=labels)
+    made = GaugeMetricFamily(PREFIX + name, text, labels=labels)
     for where, value in sorted(values.items()):
-        family.add_metric(where, float(value))
-    return family
+        made.add_metric(where, float(value))
+    return made
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ from sriov_provider.amphora import octavia_rest, security_group
 from sriov_provider.capacity import totals
 from sriov_provider.capacity.model import Inside, Outside
 from sriov_provider.cloud import Cloud
-from sriov_provider.db import firewall_checks, holdings
+from sriov_provider.db import chores, firewall_checks, holdings
 from sriov_provider.db.engine import Sessions
 from sriov_provider.health.counts import Counts
 from sriov_provider.worker.run import PATIENCE
@@ -53,6 +53,7 @@ def _serve(
     from sriov_provider import metrics
     from sriov_provider.health.metrics import HealthMetrics
     from sriov_provider.survey import Survey
+    from sriov_provider.worker.chore_metrics import ChoreMetrics
     from sriov_provider.worker.firewall_metrics import FirewallMetrics
     from sriov_provider.worker.series import Detail
 
@@ -72,9 +73,10 @@ def _serve(
         Detail(settings.metrics_firewall),
         settings.metrics_interval,
     )
+    kept = ChoreMetrics(lambda: sessions.read(chores.results))
     more = [HealthMetrics(counts)] if counts else []
     try:
-        return metrics.serve(collector, settings.metrics_address, firewalls, *more)
+        return metrics.serve(collector, settings.metrics_address, firewalls, kept, *more)
     except (OSError, ValueError) as error:
         LOG.error("No metrics on %s: %s", settings.metrics_address, error)
         return None
