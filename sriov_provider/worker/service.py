@@ -119,7 +119,7 @@ class Worker:
             service manager) starts the worker anew
         :raises ProviderError: CONFIGURATION when heartbeats cannot be heard
         """
-        self._compute.start()
+        self._start_compute(stop)
         if self._health:
             self._health.open()
         listener = server.build(self.settings.config_files, self.settings.worker.owner, self.wake)
@@ -134,6 +134,18 @@ class Worker:
             listener.stop()
             listener.wait()
             self._finish(threads)
+
+    def _start_compute(self, stop: Event) -> None:
+        """What it needs of the cloud may come up later than this host."""
+        while not stop.is_set():
+            try:
+                self._compute.start()
+                return
+            except ProviderError as error:
+                if not error.retriable:
+                    raise
+                LOG.warning("The compute driver cannot start yet: %s", error.reason)
+            stop.wait(self.settings.worker.poll_interval)
 
     def _threads(self) -> Iterator[threading.Thread]:
         yield threading.Thread(target=self._deliver, name="outbox", daemon=True)

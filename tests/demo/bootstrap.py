@@ -42,7 +42,7 @@ def connect(settings: Settings, cloud: str = "demo") -> Any:
     return connection.Connection(config=region)
 
 
-def identity(cloud: Any) -> None:
+def identity(cloud: Any, endpoints: tuple[tuple[str, str, str], ...] = ENDPOINTS) -> None:
     """Service users, roles, services and endpoints."""
     keystone = cloud.identity
     service = keystone.find_role("service") or keystone.create_role(name="service")
@@ -50,7 +50,7 @@ def identity(cloud: Any) -> None:
     for role in ROLES:
         keystone.create_role(name=f"load-balancer_{role}")
     project = keystone.create_project(name="service", domain_id="default")
-    for name, kind, path in ENDPOINTS:
+    for name, kind, path in endpoints:
         user = keystone.create_user(
             name=name, password=PASSWORD, domain_id="default", default_project_id=project.id
         )

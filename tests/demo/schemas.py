@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.demo.processes import Processes
 from tests.demo.settings import PASSWORD, REGION, database_url, url
 
 
-def create(processes: Processes) -> None:
+def create(processes: Processes, groups: Sequence[Callable[[Processes], None]] = ()) -> None:
     """Every service's schema; four groups side by side."""
-    groups = (keystone, neutron, nova, others)
+    groups = groups or (keystone, neutron, nova, others)
     with ThreadPoolExecutor(len(groups)) as pool:
         for done in [pool.submit(group, processes) for group in groups]:
             done.result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.demo import trouble
@@ -18,18 +19,25 @@ def api(processes: Processes, name: str, module: str, *arguments: str, **env: st
     processes.start(name, *serve, *arguments, DEMO_FAULTS=str(trouble.rules(name)), **env)
 
 
+def keystone(processes: Processes) -> None:
+    """Keystone's API."""
+    etc = processes.settings.etc
+    api(processes, "keystone", "keystone.wsgi.api", OS_KEYSTONE_CONFIG_DIR=f"{etc}/keystone")
+
+
+def neutron(processes: Processes) -> None:
+    """Neutron's API."""
+    etc = processes.settings.etc
+    files = f"{etc}/neutron/neutron.conf;{etc}/neutron/ml2_conf.ini"
+    more = {"OS_NEUTRON_CONFIG_DIR": f"{etc}/neutron", "OS_NEUTRON_CONFIG_FILES": files}
+    api(processes, "neutron", "neutron.wsgi.api", **more)
+
+
 def apis(processes: Processes) -> None:
     """Every API but Octavia's, which needs ids of objects of the others."""
     etc = processes.settings.etc
-    files = f"{etc}/neutron/neutron.conf;{etc}/neutron/ml2_conf.ini"
-    api(processes, "keystone", "keystone.wsgi.api", OS_KEYSTONE_CONFIG_DIR=f"{etc}/keystone")
-    api(
-        processes,
-        "neutron",
-        "neutron.wsgi.api",
-        OS_NEUTRON_CONFIG_DIR=f"{etc}/neutron",
-        OS_NEUTRON_CONFIG_FILES=files,
-    )
+    keystone(processes)
+    neutron(processes)
     api(processes, "nova", "nova.wsgi.osapi_compute", OS_NOVA_CONFIG_DIR=f"{etc}/nova")
     api(processes, "placement", "placement.wsgi.api", OS_PLACEMENT_CONFIG_DIR=f"{etc}/placement")
     api(processes, "glance", "glance.wsgi.api", OS_GLANCE_CONFIG_DIR=f"{etc}/glance")
@@ -59,13 +67,15 @@ def workers(processes: Processes) -> None:
     processes.start("l2-agents", *agents, *neutron, PYTHONPATH=str(ROOT))
 
 
-def octavia(processes: Processes) -> None:
+def octavia(
+    processes: Processes, names: Sequence[str] = ("worker", "driver-agent", "health-manager")
+) -> None:
     """Octavia: the installed commands, unchanged."""
     settings = processes.settings
     conf = ("--config-file", str(settings.etc / "octavia/octavia.conf"))
     log = ("--log-file", str(settings.log / "octavia-app.log"))
     api(processes, "octavia", "octavia.wsgi.api", *conf, *log)
-    for name in ("worker", "driver-agent", "health-manager"):
+    for name in names:
         command = f"octavia-{name}"
         log = ("--log-file", settings.log / f"{command}-app.log")
         processes.start(command, settings.bin / command, *conf, *log)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 
 from tests.demo.conf.common import DATA
 from tests.demo.processes import Processes
@@ -66,10 +67,10 @@ def sql(text: str) -> int:
     return subprocess.run(command, capture_output=True, check=False).returncode
 
 
-def create_databases() -> None:
+def create_databases(names: Sequence[str] = DATABASES) -> None:
     """All databases and the one user of all services."""
     user = f"'demo'@'{IP}' IDENTIFIED BY '{PASSWORD}'"
-    for name in DATABASES:
+    for name in names:
         wait_for(
             f"database {name}",
             lambda name=name: (

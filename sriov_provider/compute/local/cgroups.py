@@ -25,8 +25,10 @@ def hierarchy(mounts: Path = _MOUNTS) -> Path | None:
     """Where cgroups of version 2 are, if anywhere."""
     for line in mounts.read_text().splitlines():
         left, _, right = line.partition(" - ")
-        if right.startswith("cgroup2 "):
-            return Path(left.split()[4])
+        path = Path(left.split()[4])
+        # Another mount may cover it.
+        if right.startswith("cgroup2 ") and (path / "cgroup.controllers").exists():
+            return path
     return None
 
 

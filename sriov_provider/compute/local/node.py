@@ -195,11 +195,11 @@ class Node:
             report = self._wires.reconcile(wanted)
             for port_id in report.released:
                 LOG.warning("Port %s was plugged for nobody; it is no more", port_id)
-            self._leg()
             for amphora in amphorae:
                 if amphora.built and not self.processes.running(amphora.id):
                     with self._tolerant(f"Amphora {amphora.id} does not come back"):
                         self._revive(amphora)
+            self._leg()
 
     def _revive(self, amphora: Amphora) -> None:
         with self.records.locked(amphora.id):
