@@ -58,7 +58,11 @@ def found() -> tuple[Namespace, ...]:
     seen: dict[str, Namespace] = {}
     own = identity("/proc/thread-self/ns/net")
     for one in _candidates():
-        who = identity(one)
+        try:
+            who = identity(one)
+        except PermissionError:
+            # Not ours to look into, so nothing of ours is in it.
+            continue
         if who is not None and who != own:
             seen.setdefault(who, one)
     return tuple(seen.values())

@@ -79,7 +79,10 @@ class Links(Protocol):
     def move(
         self, index: int, name: str, source: Namespace | None, target: Namespace | None
     ) -> None:
-        """Into another namespace, under another name, in one step."""
+        """Into another namespace, under another name.
+
+        When the name is taken there, it is there all the same, under the name it had.
+        """
 
     def add_pair(self, name: str, peer: str) -> None: ...
 

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.portdriver.base import Namespace
-from sriov_provider.portdriver.kernel import USER, Change, Link, Links, NamespaceGoneError
+from sriov_provider.portdriver.kernel import (
+    USER,
+    Change,
+    Link,
+    Links,
+    NamespaceGoneError,
+    RefusedError,
+)
 from sriov_provider.portdriver.links import KernelLinks
 
 
@@ -42,6 +50,10 @@ def _move_in(
     if inside is not None:
         _settle(links, inside, Change(name=name, mtu=mtu), namespace)
         return
+    if by_name(links, name, namespace) is not None:
+        # The kernel would move it, and only then find out.
+        what = f"{device} cannot be moved to {namespace} as {name}"
+        raise RefusedError(what, errno.EEXIST, "there is another")
     found = by_name(links, device)
     if found is None:
         text = f"interface {device} is neither on the host nor in namespace {namespace}"

@@ -224,8 +224,15 @@ class IgbLinks:
         with self._igb.world() as world:
             there = _where(world, target)
             link = _there(world, index, _where(world, source))
-            _free_name(world, there, name)
-            link.update(ns=there, name=name, up=False, master=None, addresses=[])
+            moved = {"ns": there, "up": False, "master": None, "addresses": []}
+            try:
+                _free_name(world, there, name)
+                link.update(moved, name=name)
+                return
+            except RefusedError:
+                _free_name(world, there, link["name"])
+                link.update(moved)
+        raise _refuse(errno.EEXIST)
 
     def add_pair(self, name: str, peer: str) -> None:
         with self._igb.world() as world:

@@ -70,3 +70,18 @@ def test_a_refusal_survives_a_process() -> None:
     error = RefusedError("interface 3 cannot be moved", errno.EEXIST, "File exists")
     copied = pickle.loads(pickle.dumps(error))
     assert (copied.reason, copied.errno) == (error.reason, errno.EEXIST)
+
+
+def test_a_name_that_is_taken_inside_leaves_it_on_the_host(one: Host) -> None:
+    one.igb.links.move(one.links()["eth4"].index, "vip0", None, "amphora")
+    with pytest.raises(RefusedError, match="as vip0") as caught:
+        enter(one)
+    assert caught.value.errno == errno.EEXIST
+    assert "eth3" in one.links()
+
+
+def test_a_move_to_a_name_that_is_taken_moves_all_the_same(one: Host) -> None:
+    one.igb.links.move(one.links()["eth4"].index, "vip0", None, "amphora")
+    with pytest.raises(RefusedError):
+        one.igb.links.move(one.links()["eth3"].index, "vip0", None, "amphora")
+    assert list(one.links("amphora")) == ["eth3", "vip0"]
