@@ -100,17 +100,13 @@ class Steps:
             # While an administrative address is set the VF may not have another of its own.
             self._admin_mac(ZERO)
             self._own_mac(saved.mac)
-        if saved.vf.mac != ZERO and not saved.up:
-            # Somebody had set it: of an interface that is down no PF has heard one.
-            self.card.change(self.pf, self.index, VfChange(mac=saved.vf.mac))
-        else:
-            # Some PFs take what the VF calls itself for the administrative address.
-            self._admin_mac(saved.vf.mac)
         self._own(Change(mtu=saved.mtu))
         self._rename(saved.name)
         if saved.up:
             self.links.change(self.link().index, Change(up=True))
-            self._admin_mac(saved.vf.mac)
+        # Last: with each of these the VF calls itself by its own address, and some PFs take that
+        # for the administrative one. It was so before where both are the same.
+        self._admin_mac(saved.vf.mac)
 
     def link(self) -> Link:
         """The interface on the host; it may take a while to get there.

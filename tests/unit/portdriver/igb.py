@@ -4,7 +4,8 @@ It does what igb and igbvf do, the unpleasant things above all:
 
 * a VF whose driver runs does not hear of an administrative MAC address;
 * while one is set the VF may not call itself anything else;
-* what a VF calls itself becomes its administrative address where none is set;
+* what a VF calls itself becomes its administrative address where none is set, whenever its driver
+  resets it: at the driver's start, when it goes up or down, when it gets another MTU;
 * the link state of a VF cannot be set, limits only while there is a link;
 * the number of VFs cannot be changed, only made of none;
 * a VF in a namespace is invisible in sysfs, and comes back a moment after the namespace's end,
@@ -110,7 +111,8 @@ class Igb:
     def rebind(self, address: str) -> None:
         with self.world() as world:
             vf = self._vf(world, address)
-            vf["perm"] = vf["admin"] if vf["admin"] != ZERO else _random(world)
+            # What the PF has only heard of the VF does not outlive its driver.
+            vf["perm"] = vf["admin"] = vf["admin"] if vf["pf_set"] else _random(world)
             for index in [i for i, x in world["links"].items() if x["parent"] == address]:
                 del world["links"][index]
             self._add_link(world, f"eth{world['next']}", vf["perm"], parent=address)
@@ -149,7 +151,7 @@ class Igb:
         address = f"0000:{card['bus']:02x}:10.{index}"
         own = _random(world)
         off = {"vlan": (0, 0, 0x8100), "spoofchk": True, "trust": False, "rates": (0, 0)}
-        card["vfs"].append({"address": address, "admin": ZERO, "pf_set": False, "perm": own, **off})
+        card["vfs"].append({"address": address, "admin": own, "pf_set": False, "perm": own, **off})
         self._add_link(world, f"eth{world['next']}", own, parent=address)
 
     def _add_link(
@@ -213,6 +215,7 @@ class IgbLinks:
                 self._name_itself(world, link, change.mac)
             if change.mtu is not None:
                 link["mtu"] = change.mtu
+                self._tell(world, link)
             if change.master is not None:
                 link["master"] = change.master
             if change.up is not None:
@@ -273,13 +276,18 @@ class IgbLinks:
         link["mac"] = mac
 
     def _switch(self, world: dict[str, Any], link: dict[str, Any], up: bool) -> None:
-        if up and not link["up"] and link["parent"] is not None:
+        if up != link["up"]:
+            self._tell(world, link)
+        link["up"] = up
+
+    def _tell(self, world: dict[str, Any], link: dict[str, Any]) -> None:
+        """The VF's driver has reset it: it asks for an address, and tells the one it has."""
+        if link["parent"] is not None:
             vf = self._igb._vf(world, link["parent"])
             if vf["admin"] != ZERO:
                 vf["perm"] = vf["admin"]
             if not vf["pf_set"]:
                 vf["admin"] = link["mac"]
-        link["up"] = up
 
 
 def _where(world: dict[str, Any], namespace: Namespace | None) -> str:
