@@ -33,7 +33,7 @@ class Settings:
 
 def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
     """What ``SRIOV_IGB_*`` says."""
-    cycles = int(env.get("SRIOV_IGB_CYCLES", "16"))
+    cycles = int(env.get("SRIOV_IGB_CYCLES", "8"))
     caches = Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Settings(
         cache=Path(env.get("SRIOV_IGB_DIR") or caches / "octavia-sriov-provider" / "igb"),

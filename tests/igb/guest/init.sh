@@ -13,7 +13,6 @@ hostname guest
 ip link set lo up
 modprobe -a igb igbvf
 cd /mnt && python3 -m tests.igb.guest </dev/null >/dev/console 2>&1
-dmesg | tail -n 30 >/dev/console
 sync
 echo o >/proc/sysrq-trigger
 sleep 60
