@@ -19,6 +19,7 @@ class Code(str, enum.Enum):
     DATABASE = "database"
     EXTENSION_MISSING = "extension-missing"
     FIREWALL_REFUSED = "firewall-refused"
+    HOST_NETWORK = "host-network"
     INTERNAL = "internal"
     LEASE_LOST = "lease-lost"
     MIXED_KINDS = "mixed-kinds"
@@ -66,6 +67,10 @@ class ProviderError(Exception):
     def __reduce__(self) -> tuple[object, ...]:
         # An exception with several arguments does not survive pickling by itself.
         return _rebuild, (self.reason, self.retriable)
+
+
+class NobodyThere(ProviderError):
+    """A service that did not even take the connection: nothing is said about what was asked."""
 
 
 def _rebuild(reason: Reason, retriable: bool) -> ProviderError:

@@ -15,11 +15,12 @@ from octavia_lib.api.drivers import driver_lib
 from octavia_lib.api.drivers import exceptions as lib_exceptions
 
 from sriov_provider.config import Sockets
-from sriov_provider.errors import Code, ProviderError
+from sriov_provider.errors import Code, NobodyThere, ProviderError
 from sriov_provider.records import ObjectType
 
 SOCKET_WAIT = 10.0
 _POLL = 0.1
+_NOT_TAKEN = (ConnectionRefusedError, FileNotFoundError)
 _GETTERS = {
     ObjectType.LOADBALANCER: "get_loadbalancer",
     ObjectType.LISTENER: "get_listener",
@@ -49,7 +50,8 @@ class AgentClient:
 
         It holds TLS keys: convert it, use it, let it go.
 
-        :raises ProviderError: CLOUD_ERROR (retriable) when the driver-agent does not answer
+        :raises ProviderError: CLOUD_ERROR (retriable) when the driver-agent does not answer, a
+            NobodyThere when it is not running
         """
         return self._get(ObjectType.LOADBALANCER, load_balancer_id)
 
@@ -83,7 +85,8 @@ class AgentClient:
             return getattr(library, _GETTERS[object_type])(object_id)
         except (lib_exceptions.DriverError, lib_exceptions.DriverAgentTimeout) as error:
             cause = error.__cause__ or error
-            raise _unavailable(f"The driver-agent did not answer: {cause!r}") from error
+            kind = NobodyThere if isinstance(cause, _NOT_TAKEN) else ProviderError
+            raise _unavailable(f"The driver-agent did not answer: {cause!r}", kind) from error
 
     def _connect(self) -> Any:
         with self._lock:
@@ -101,12 +104,13 @@ class AgentClient:
         deadline = time.monotonic() + self._wait
         while missing := [path for path in paths if not Path(path).exists()]:
             if time.monotonic() >= deadline:
-                raise _unavailable(f"The driver-agent's socket {missing[0]} is missing")
+                where = f"The driver-agent's socket {missing[0]} is missing"
+                raise _unavailable(where, NobodyThere)
             time.sleep(_POLL)
 
 
-def _unavailable(cause: str) -> ProviderError:
-    return ProviderError(
+def _unavailable(cause: str, kind: type[ProviderError] = ProviderError) -> ProviderError:
+    return kind(
         Code.CLOUD_ERROR,
         "The load balancing service is temporarily unavailable.",
         cause,

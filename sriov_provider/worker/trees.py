@@ -17,7 +17,7 @@ from typing import Any
 from sriov_provider import tree
 from sriov_provider.api import convert, visible
 from sriov_provider.db.types import utcnow
-from sriov_provider.errors import Code, ProviderError
+from sriov_provider.errors import Code, NobodyThere, ProviderError
 from sriov_provider.records import Action, Inventory, Job
 
 LOG = logging.getLogger(__name__)
@@ -65,9 +65,18 @@ class TreeReader:
         self._now = now
 
     def read(self, load_balancer_id: str, inventory: Inventory) -> tree.LoadBalancer | None:
-        """The tree as it is now; None when Octavia does not know the load balancer."""
-        found = self._get_tree(load_balancer_id)
-        return None if found is None else _convert(found, inventory)
+        """The tree as it is now; None when Octavia does not know the load balancer. A driver-agent
+        that is not running is waited for."""
+        deadline = time.monotonic() + self._timeout
+        while True:
+            try:
+                found = self._get_tree(load_balancer_id)
+            except NobodyThere:
+                if time.monotonic() >= deadline:
+                    raise
+                self._sleep(_LONGEST_WAIT)
+            else:
+                return None if found is None else _convert(found, inventory)
 
     def wait(
         self, job: Job, inventory: Inventory, overtaken: Callable[[], bool] = lambda: False
@@ -76,7 +85,8 @@ class TreeReader:
 
         :param overtaken: whether the API has gone on with this load balancer since: what it has
             not committed by now it never will
-        :returns: None when a created object never shows up: the API has rolled back
+        :returns: None when a created object never shows up: the API has rolled back; Late also
+            when the driver-agent is not running
         :raises ProviderError: TREE_MISSING when there is no load balancer to change at all
         """
         age = self._age(job)
@@ -86,7 +96,12 @@ class TreeReader:
             self._sleep(_BLIND_WAIT)
         deadline, wait = time.monotonic() + left, _FIRST_WAIT
         while True:
-            found = self._get_tree(job.load_balancer_id)
+            try:
+                found = self._get_tree(job.load_balancer_id)
+            except NobodyThere as error:
+                # A job that failed of it could not be reported either.
+                LOG.warning("Job %s waits: %s", job.id, error.reason)
+                return Late(self._now(), _SHORTEST_DELAY)
             lb = None if found is None else _convert(found, inventory)
             if lb is not None and _visible(found, lb, job):
                 return lb

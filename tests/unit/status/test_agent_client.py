@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import socket
 import socketserver
 import threading
 import time
@@ -15,7 +16,7 @@ import pytest
 from octavia_lib.api.drivers.exceptions import UpdateStatusError
 
 from sriov_provider.config import Sockets
-from sriov_provider.errors import Code, ProviderError
+from sriov_provider.errors import Code, NobodyThere
 from sriov_provider.records import ObjectType
 from sriov_provider.status.agent_client import AgentClient
 
@@ -96,7 +97,7 @@ def test_statuses_are_handed_over(agent: Agent) -> None:
 def test_missing_sockets_are_waited_for_but_not_long(tmp_path: Path) -> None:
     client = AgentClient(Sockets(*(str(tmp_path / n) for n in ("a", "b", "c"))), wait=0.3)
     begin = time.monotonic()
-    with pytest.raises(ProviderError) as raised:
+    with pytest.raises(NobodyThere) as raised:
         client.get_tree("lb")
     assert 0.3 <= time.monotonic() - begin < 5
     assert raised.value.retriable
@@ -109,6 +110,11 @@ def test_an_agent_that_went_away_is_explained(agent: Agent) -> None:
     agent.get.answer = {}
     assert client.get_tree("lb") is None
     Path(agent.sockets.get).unlink()
-    with pytest.raises(ProviderError) as raised:
+    with pytest.raises(NobodyThere) as raised:
         client.get_tree("lb")
     assert raised.value.retriable
+    left = socket.socket(socket.AF_UNIX)
+    left.bind(agent.sockets.get)
+    left.close()
+    with pytest.raises(NobodyThere, match="refused"):
+        client.get_tree("lb")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sriov_provider.errors import Code, ProviderError
+from sriov_provider.errors import Code, NobodyThere, ProviderError
 from sriov_provider.records import Action
 from tests.unit.worker.harness import World
 from tests.unit.worker.scenes import clean, working
@@ -168,6 +168,38 @@ def test_driver_agent_that_does_not_answer_is_asked_again(world: World) -> None:
     assert len(world.run_all()) == 2
     assert world.agent.provisioning(lb) == "ACTIVE"
     clean(world, lb)
+
+
+AWAY = NobodyThere(Code.CLOUD_ERROR, "away", "connection refused", retriable=True)
+
+
+def test_a_driver_agent_that_is_not_running_costs_no_attempt(world: World) -> None:
+    lb = world.create_load_balancer()
+    world.agent.fail("get_loadbalancer", AWAY, times=20)
+    looks = [job for _ in range(20) for job in world.later(10)]
+    assert {job.attempt for job in looks} == {1}
+    assert world.agent.provisioning(lb) == "PENDING_CREATE"
+    world.later(10)
+    assert world.agent.provisioning(lb) == "ACTIVE"
+    clean(world, lb)
+
+
+def test_a_delete_waits_for_the_driver_agent(world: World) -> None:
+    scene = working(world)
+    world.delete_load_balancer(scene.lb)
+    world.agent.fail("get_loadbalancer", AWAY, times=3)
+    world.run_all()
+    told = [entry["id"] for batch in world.agent.updates for entry in batch.get("listeners", [])]
+    assert told[-1] == scene.listener
+    assert world.agent.provisioning(scene.lb) == "DELETED"
+
+
+def test_a_delete_does_without_a_driver_agent_that_stays_away(world: World) -> None:
+    scene = working(world)
+    world.delete_load_balancer(scene.lb)
+    world.agent.fail("get_loadbalancer", AWAY, times=None)
+    world.run_all()
+    assert world.cloud.left_over() == ()
 
 
 @pytest.mark.parametrize("what", ["pool", "member", "monitor", "rule"])
