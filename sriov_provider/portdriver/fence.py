@@ -71,4 +71,4 @@ def _run(commands: str) -> None:
     code, _, told = nft.cmd(commands)
     if code != 0:
         text = f"nftables refused: {str(told).strip()[:500]}"
-        raise ProviderError(Code.INTERNAL, USER, text)
+        raise ProviderError(Code.HOST_NETWORK, USER, text)

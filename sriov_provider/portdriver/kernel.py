@@ -22,7 +22,7 @@ class RefusedError(ProviderError):
     """
 
     def __init__(self, what: str, errno: int, told: str) -> None:
-        super().__init__(Code.INTERNAL, USER, f"{what}: {told} (errno {errno})")
+        super().__init__(Code.HOST_NETWORK, USER, f"{what}: {told} (errno {errno})")
         self.errno = errno
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -46,7 +46,7 @@ class StandinDriver(Driver):
         bridge = by_name(self._links, bridge_name(wish.segment))
         if end is None or bridge is None:
             text = f"port {wish.port_id}: its stand-in was taken away while it was set up"
-            raise ProviderError(Code.INTERNAL, USER, text, retriable=True)
+            raise ProviderError(Code.HOST_NETWORK, USER, text, retriable=True)
         self._machine.fence.guard(claim.device, wish.mac)
         change = Change(mtu=wish.mtu, master=bridge.index, up=wish.up)
         self._links.change(end.index, change)

@@ -137,7 +137,7 @@ def test_what_the_card_refuses_is_not_done_without(
         world["pfs"]["ens1"].update(card)
     with pytest.raises(RefusedError) as caught:
         steps(one).apply(dataclasses.replace(WISH, **wish), inside=False)
-    assert caught.value.reason.code is Code.INTERNAL
+    assert caught.value.reason.code is Code.HOST_NETWORK
 
 
 def test_without_a_limit_no_link_is_needed(one: Host) -> None:
