@@ -31,7 +31,7 @@ CONFIGURATION: dict[str, Section] = {
         "lease_seconds": LEASE,
         "poll_interval": 0.5,
         "outbox_interval": 0.5,
-        "retry_interval": 1,
+        "retry_interval": 2,
         "firewall_check_interval": 0,
         "heartbeat_bind": "",
     },
