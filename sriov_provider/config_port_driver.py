@@ -33,6 +33,12 @@ OPTS = (
         help="VFs to make on a PF that has none; 0: never. A PF that has VFs is left as it is.",
     ),
     cfg.BoolOpt(
+        "osvif",
+        default=False,
+        help="Whether ordinary ports that Neutron has bound to Open vSwitch or a vRouter of this "
+        "host are plugged into it, by os-vif. They need neither a PF nor a stand-in.",
+    ),
+    cfg.BoolOpt(
         "standin",
         default=False,
         help="Whether ports of networks that are not mapped get a stand-in: a virtual interface "
@@ -51,6 +57,7 @@ def port_driver(conf: Any) -> Settings:
         state_path=Path(ours.state_path),
         create_vfs=ours.create_vfs,
         standin=ours.standin,
+        osvif=ours.osvif,
     )
 
 

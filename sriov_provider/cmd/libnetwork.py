@@ -52,13 +52,11 @@ def make_app(conf: Any) -> flask.Flask:
     from sriov_provider.portdriver.host import HostPorts
     from sriov_provider.portdriver.libnetwork import app
     from sriov_provider.portdriver.libnetwork.driver import RemoteDriver
-    from sriov_provider.portdriver.libnetwork.drivers import HostDrivers
     from sriov_provider.portdriver.libnetwork.neutron import Neutron
     from sriov_provider.portdriver.libnetwork.state import State
     from sriov_provider.rest import Rest
 
     settings = config_port_driver.port_driver(conf)
-    drivers = HostDrivers(HostPorts(settings))
     state = State(Path(settings.state_path).parent / STATE)
     neutron = Neutron(Rest(Cloud(conf), NETWORK))
-    return app.make(RemoteDriver(neutron, drivers, state, socket.gethostname()))
+    return app.make(RemoteDriver(neutron, HostPorts(settings), state, socket.gethostname()))

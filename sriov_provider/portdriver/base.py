@@ -12,6 +12,7 @@ Namespace = str | int
 
 SRIOV = "sriov"
 STANDIN = "standin"
+OSVIF = "osvif"
 
 
 class PortDriver(Protocol):
@@ -64,20 +65,22 @@ class Settings:
     :ivar state_path: a directory that survives a reboot
     :ivar create_vfs: how many VFs to make on a PF that has none; 0: never
     :ivar standin: whether ports of other networks get a stand-in
+    :ivar osvif: whether os-vif plugs ordinary ports that Neutron has bound to a switch
     """
 
     mappings: tuple[tuple[str, str], ...] = ()
     state_path: Path = Path("/var/lib/octavia-sriov/ports")
     create_vfs: int = 0
     standin: bool = False
+    osvif: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class Plugged:
     """A port that is in a network namespace.
 
-    :ivar device: the VF's PCI address, or the name of the stand-in's end on the host
-    :ivar driver: ``sriov`` or ``standin``
+    :ivar device: the VF's PCI address, or the name of the end that stays on the host
+    :ivar driver: ``sriov``, ``standin`` or ``osvif``
     :ivar name: of the interface inside the namespace
     """
 

@@ -47,6 +47,7 @@ class Claim:
     :ivar namespace: where it is, or is about to go; None: nowhere yet
     :ivar identity: of that namespace
     :ivar segment: the stand-in's bridge
+    :ivar plug: what os-vif was told
     """
 
     port_id: str
@@ -61,6 +62,7 @@ class Claim:
     name: str = ""
     segment: str = ""
     saved: Saved | None = None
+    plug: dict[str, Any] | None = None
 
 
 class Claims:

@@ -95,7 +95,7 @@ class Driver(abc.ABC):
         subnets: Sequence[Mapping[str, Any]],
         network: Mapping[str, Any] | None = None,
     ) -> tuple[str, str]:
-        wish = wishes.wish(neutron_port, network)
+        wish = wishes.wish(neutron_port, network, subnets)
         with self._claims.locked(), self.undone(wish.port_id):
             claim = self.bind(wish, self.ready(wish))
             self._claims.write(dataclasses.replace(claim, endpoint=endpoint_id))

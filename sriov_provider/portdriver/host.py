@@ -10,6 +10,7 @@ from typing import Any
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.portdriver import namespaces, wish
 from sriov_provider.portdriver.base import (
+    OSVIF,
     SRIOV,
     STANDIN,
     Namespace,
@@ -28,8 +29,28 @@ LOG = logging.getLogger(__name__)
 __all__ = ["HostPorts", "Plugged", "Report", "Settings"]
 
 
+class _Drivers(dict[str, Driver]):
+    """By name. That of switches is made when it is needed: it brings os-vif along, which hosts
+    without switches do without."""
+
+    def __init__(self, settings: Settings, host: Machine) -> None:
+        super().__init__(
+            {SRIOV: SriovDriver(settings, host), STANDIN: StandinDriver(settings, host)}
+        )
+        self._settings = settings
+        self._machine = host
+
+    def __missing__(self, name: str) -> Driver:
+        from sriov_provider.portdriver.osvif.driver import SwitchDriver
+
+        if name != OSVIF:
+            raise KeyError(name)
+        return self.setdefault(OSVIF, SwitchDriver(self._settings, self._machine))
+
+
 class HostPorts:
-    """Plugs a VF where the port's physical network is mapped to a PF, else a stand-in.
+    """Plugs a VF where the port's physical network is mapped to a PF, else a stand-in; where
+    os-vif is to plug what is bound to a virtual switch, it does that first.
 
     :param settings: of the port driver
     :param host: the machine; by default this one
@@ -39,10 +60,7 @@ class HostPorts:
         self._settings = settings
         self._machine = host or machine(settings)
         self._claims = self._machine.claims
-        self._drivers: dict[str, Driver] = {
-            SRIOV: SriovDriver(settings, self._machine),
-            STANDIN: StandinDriver(settings, self._machine),
-        }
+        self._drivers = _Drivers(settings, self._machine)
 
     def driver(self, neutron_port: Mapping[str, Any], network: Mapping[str, Any] | None) -> Driver:
         """The one that serves the port.
@@ -50,6 +68,8 @@ class HostPorts:
         :raises ProviderError: when none does
         """
         asked = wish.wish(neutron_port, network)
+        if self._settings.osvif and wish.on_switch(neutron_port):
+            return self._drivers[OSVIF]
         if asked.physnet in {physnet for physnet, _ in self._settings.mappings}:
             return self._drivers[SRIOV]
         if self._settings.standin:
@@ -76,7 +96,7 @@ class HostPorts:
         :raises ProviderError: with the reason; what had been done is undone
         """
         driver = self.driver(neutron_port, network)
-        asked = wish.wish(neutron_port, network)
+        asked = wish.wish(neutron_port, network, subnets)
         identity = self._machine.links.identity(namespace)
         if identity is None:
             text = f"port {asked.port_id} cannot be put into network namespace {namespace}: gone"

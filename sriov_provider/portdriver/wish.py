@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.portdriver.kernel import USER
 
 _NO_VLAN = ("flat", None)
+# Datapaths that os-vif plugs ordinary ports into.
+_SWITCHES = frozenset({"ovs", "agilio_ovs", "vrouter"})
+
+Told = tuple[Mapping[str, Any], Mapping[str, Any] | None, Sequence[Mapping[str, Any]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Wish:
     :ivar rate: Mbit/s the port may send; 0: as many as it can
     :ivar pci_slot: the VF that somebody else has chosen
     :ivar up: whether the port may carry traffic at all
+    :ivar told: what it was made of: port, network, subnets
     """
 
     port_id: str
@@ -36,12 +41,18 @@ class Wish:
     rate: int = 0
     pci_slot: str | None = None
     up: bool = True
+    told: Told | None = dataclasses.field(default=None, compare=False, repr=False)
 
 
-def wish(port: Mapping[str, Any], network: Mapping[str, Any] | None) -> Wish:
+def wish(
+    port: Mapping[str, Any],
+    network: Mapping[str, Any] | None,
+    subnets: Sequence[Mapping[str, Any]] = (),
+) -> Wish:
     """:param port: of Neutron; ``qos_policy``, with its rules, is heard where the caller adds it
     :raises ProviderError: when the port's network cannot be served by any device
     """
+    told = (port, network, subnets)
     network = network or {}
     profile = port.get("binding:profile") or {}
     physnet = network.get("provider:physical_network") or profile.get("physical_network")
@@ -57,6 +68,7 @@ def wish(port: Mapping[str, Any], network: Mapping[str, Any] | None) -> Wish:
         rate=_rate(port.get("qos_policy") or {}),
         pci_slot=profile.get("pci_slot"),
         up=port.get("admin_state_up", True),
+        told=told,
     )
 
 
@@ -91,3 +103,9 @@ def _rate(policy: Mapping[str, Any]) -> int:
         if rule.get("type") == "bandwidth_limit" and rule.get("direction", "egress") == "egress"
     ]
     return max(1, round(min(limits) / 1000)) if limits else 0
+
+
+def on_switch(port: Mapping[str, Any]) -> bool:
+    """Whether Neutron has bound an ordinary port to a virtual switch of the host."""
+    kind = port.get("binding:vnic_type") or "normal"
+    return kind == "normal" and port.get("binding:vif_type") in _SWITCHES

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from sriov_provider import cloud_errors, vnic
 from sriov_provider.cloud import Cloud
+from sriov_provider.compute import binding
 from sriov_provider.compute.base import ReadBack, Server, ServerSpec
 from sriov_provider.config_local import Local, local
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.network.base import Port
+from sriov_provider.portdriver.base import OSVIF
 
 if TYPE_CHECKING:
     from sriov_provider.compute.local.node import Node
@@ -103,12 +105,14 @@ class LocalCompute:
         self._node.detach(server_id, port_id)
 
     def read_back(self, port: Port, server_host: str | None) -> ReadBack:
-        """Neutron's binding says nothing here: what is plugged is in place, and nobody but the
-        amphora filters it."""
+        """What is plugged is in place, and nobody but the amphora filters it; but for ports of a
+        virtual switch Neutron's binding says nothing here."""
         amphora = self._node.records.get(port.device_id) if port.device_id else None
         nic = amphora.nic(port.id) if amphora else None
         if nic is None or not nic.driver:
             return ReadBack(vnic.Binding.PENDING, vnic.Filter.UNKNOWN)
+        if nic.driver == OSVIF:
+            return binding.as_bound(port, server_host)
         slot = nic.device if nic.driver == "sriov" else None
         return ReadBack(vnic.Binding.BOUND, vnic.Filter.AMPHORA, nic.driver, slot)
 

@@ -18,7 +18,8 @@ _FORBIDDEN = 403
 # What a port driver and a restart need to know.
 _PORT = (
     "id", "name", "mac_address", "network_id", "fixed_ips", "admin_state_up", "device_id",
-    "binding:vnic_type", "binding:profile", "binding:vif_details",
+    "binding:vnic_type", "binding:vif_type", "binding:profile", "binding:vif_details", "status",
+    "project_id",
 )  # fmt: skip
 _NETWORK = (
     "id", "name", "mtu", "vlan_qinq", "provider:network_type", "provider:physical_network",

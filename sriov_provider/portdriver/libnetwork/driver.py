@@ -26,7 +26,7 @@ class Drivers(Protocol):
     def driver(self, neutron_port: Json, network: Json | None) -> PortDriver:
         """The one that serves a port, which is bound to this host or could not be."""
 
-    def unplug(self, endpoint_id: str, neutron_port: Json) -> None:
+    def unplug(self, neutron_port_id: str) -> None:
         """Take away what any of them has plugged; nothing is fine."""
 
 
@@ -132,7 +132,7 @@ class RemoteDriver:
             LOG.warning("Endpoint %s is left half plugged: %s", endpoint.id, error.reason)
 
     def _unplug(self, endpoint: Endpoint) -> None:
-        self._drivers.unplug(endpoint.id, endpoint.port)
+        self._drivers.unplug(endpoint.port["id"])
         self._neutron.give_back(endpoint.port["id"])
         self._state.forget_endpoint(endpoint.id)
 

@@ -5,22 +5,26 @@ For ports of kind ``normal`` on hosts of Open vSwitch and vRouter. VFs are not i
 
 from __future__ import annotations
 
-import logging
+import dataclasses
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from os_vif.objects import base as osvif_base
 from os_vif.objects import vif as osvif
 
 from sriov_provider.errors import Code, ProviderError
-from sriov_provider.portdriver import namespaces
-from sriov_provider.portdriver.kernel import USER, Change, Link, Links
-from sriov_provider.portdriver.links import KernelLinks
-from sriov_provider.portdriver.osvif import facts, objects, plugging
+from sriov_provider.portdriver.base import OSVIF, Settings
+from sriov_provider.portdriver.claims import BOUND, TAKEN, Claim
+from sriov_provider.portdriver.driver import Driver
+from sriov_provider.portdriver.kernel import USER, Change, Link
+from sriov_provider.portdriver.machine import Machine
+from sriov_provider.portdriver.namespaces import by_name, outside_name
+from sriov_provider.portdriver.osvif import objects, plugging
+from sriov_provider.portdriver.wish import Wish
 
-BINDINGS = ("veth",)
-LOG = logging.getLogger(__name__)
 _PAIRED = (osvif.VIFOpenVSwitch, osvif.VIFBridge, osvif.VIFGeneric)
+_HOST = "tap"
 
 Json = Mapping[str, Any]
 
@@ -33,108 +37,119 @@ class Plugs(Protocol):
     def unplug(self, vif: Any, instance: Any) -> None: ...
 
 
-class OsVifDriver:
-    """Implements :class:`~sriov_provider.portdriver.base.PortDriver`."""
+class SwitchDriver(Driver):
+    """A claim's device is the name of the end that stays on the host, and is plugged.
 
-    def __init__(self, links: Links | None = None, plugs: Plugs = plugging) -> None:
-        self._links = links or KernelLinks()
+    What os-vif was told stays with the claim: to take the port back nobody has to be asked.
+    """
+
+    name = OSVIF
+    bindings = ("veth",)
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        host: Machine | None = None,
+        plugs: Plugs = plugging,
+    ) -> None:
+        super().__init__(settings, host)
         self._plugs = plugs
 
-    def get_supported_bindings(self) -> tuple[str, ...]:
-        return BINDINGS
-
-    def get_default_network_id(self) -> str | None:
-        return None
-
-    def create_host_iface(
-        self,
-        endpoint_id: str,
-        neutron_port: Json,
-        subnets: Sequence[Json],
-        network: Json | None = None,
-    ) -> tuple[str, str]:
-        vif = _pluggable(neutron_port, network, subnets)
-        name = self.get_container_iface_name(neutron_port)
-        try:
-            self._pair(vif, name)
-            self._plugs.plug(vif, _instance(neutron_port, endpoint_id))
-            self._join_bridge(vif)
-        except ProviderError:
-            self._undo(vif, neutron_port, endpoint_id)
-            raise
-        return name, ""
-
-    def delete_host_iface(self, endpoint_id: str, neutron_port: Json) -> tuple[str, str]:
-        # What it was is told by its binding; addresses do not matter any more.
-        vif = _pluggable({**neutron_port, "fixed_ips": []}, None, ())
-        self._remove(vif, neutron_port, endpoint_id)
-        return "", ""
-
-    def get_container_iface_name(self, neutron_port: Json) -> str:
-        return facts.device_name("amp", neutron_port["id"])
-
-    def update_port(
-        self,
-        port: Json,
-        endpoint_id: str,
-        interface_mac: str | None = None,
-        tags: bool = True,
-    ) -> Json:
-        return port
-
-    def _pair(self, vif: Any, name: str) -> None:
-        """The end that stays is up; the other one is left to whoever gets it."""
-        mtu = vif.network.mtu
-        if self._find(vif.vif_name) is None:
-            self._links.add_pair(vif.vif_name, name)
-        inner = self._find(name)
-        if inner is not None:  # not in its namespace yet
-            self._links.change(inner.index, Change(mac=str(vif.address), mtu=mtu))
-        outer = self._existing(vif.vif_name)
-        self._links.change(outer.index, Change(mtu=mtu, up=True))
-
-    def _join_bridge(self, vif: Any) -> None:
-        """Where the switch is behind a bridge of the port's own, os-vif has made that bridge."""
+    def bind(self, wish: Wish, claim: Claim | None) -> Claim:
+        vif, instance = pluggable(wish)
+        claim = self._take(wish, claim, vif, instance)
+        self._pair(claim)
+        outer = self._existing(claim.device)
+        self._links.change(outer.index, Change(mtu=wish.mtu, up=wish.up))
+        inner = self.on_host(claim)
+        if inner is not None:
+            self._links.change(inner.index, Change(mac=wish.mac, mtu=wish.mtu))
+        self._plugs.plug(vif, instance)
         if isinstance(vif, osvif.VIFBridge):
+            # Where the switch is behind a bridge of the port's own, os-vif has made that bridge.
             bridge = self._existing(vif.bridge_name)
-            outer = self._existing(vif.vif_name)
             self._links.change(outer.index, Change(master=bridge.index))
+        if claim.phase == TAKEN:
+            claim = self._claims.write(dataclasses.replace(claim, phase=BOUND))
+        return claim
 
-    def _undo(self, vif: Any, port: Json, endpoint_id: str) -> None:
-        """What made this necessary is told; that it could not be undone as well, to the log."""
-        try:
-            self._remove(vif, port, endpoint_id)
-        except ProviderError as error:
-            LOG.warning("Port %s is left half plugged: %s", port["id"], error.reason)
+    def free(self, claim: Claim) -> None:
+        told = claim.plug or {}
+        if told:
+            self._plugs.unplug(_object(told["vif"]), _object(told["instance"]))
+        self._links.delete(claim.device)
+        self._claims.remove(claim.device)
 
-    def _remove(self, vif: Any, port: Json, endpoint_id: str) -> None:
-        try:
-            self._plugs.unplug(vif, _instance(port, endpoint_id))
-        finally:
-            self._links.delete(vif.vif_name)
+    def on_host(self, claim: Claim) -> Link | None:
+        named = (inner_name(claim.device), outside_name(claim.mac))
+        return next((link for link in self._links.all() if link.name in named), None)
 
-    def _find(self, name: str) -> Link | None:
-        return namespaces.by_name(self._links, name)
+    def present(self, claim: Claim) -> bool:
+        return by_name(self._links, claim.device) is not None
+
+    def foreign(self) -> tuple[str, ...]:
+        """Others have such names too: Neutron's DHCP agent for one."""
+        return ()
+
+    def mend(self, device: str) -> None:
+        """What the switch knows of it stays: nobody can tell any more which switch."""
+        self._links.delete(device)
+        self._claims.remove(device)
+
+    def _take(self, wish: Wish, claim: Claim | None, vif: Any, instance: Any) -> Claim:
+        told = {"vif": vif.obj_to_primitive(), "instance": instance.obj_to_primitive()}
+        boot = self._machine.boot
+        if claim is None or claim.boot != boot:
+            claim = Claim(wish.port_id, wish.mac, vif.vif_name, OSVIF, boot=boot)
+        return self._claims.write(dataclasses.replace(claim, segment=wish.segment, plug=told))
+
+    def _pair(self, claim: Claim) -> None:
+        if self.present(claim):
+            if self.on_host(claim) is not None or self.inside(claim):
+                return
+            # Its namespace has ended, and the kernel has not yet come round to it.
+            self._links.delete(claim.device)
+        self._links.add_pair(claim.device, inner_name(claim.device))
 
     def _existing(self, name: str) -> Link:
-        found = self._find(name)
+        found = by_name(self._links, name)
         if found is None:
-            raise ProviderError(Code.INTERNAL, USER, f"interface {name} is not there any more")
+            text = f"interface {name} was taken away while it was set up"
+            raise ProviderError(Code.INTERNAL, USER, text, retriable=True)
         return found
 
 
-def _pluggable(port: Json, network: Json | None, subnets: Sequence[Json]) -> Any:
+def inner_name(device: str) -> str:
+    """Of the other end, as long as it is on the host."""
+    return "amp" + device.removeprefix(_HOST)
+
+
+def pluggable(wish: Wish) -> tuple[Any, Any]:
+    """The os-vif objects of a port and of what it is plugged into.
+
+    :raises ProviderError: UNSUPPORTED for a port that a pair of interfaces cannot be
+    """
+    port, network, subnets = _told(wish)
     vif = objects.to_osvif(port, network, subnets, None)
     if not isinstance(vif, _PAIRED):
         kinds = f"vif_type {port.get('binding:vif_type')}, {port.get('binding:vnic_type')}"
         message = f"port {port['id']} ({kinds}) is no port of a switch for a pair of interfaces"
         raise ProviderError(Code.UNSUPPORTED, USER, message)
-    return plugging.for_namespace(vif)
+    return plugging.for_namespace(vif), _instance(port)
 
 
-def _instance(port: Json, endpoint_id: str) -> Any:
-    """Whom the switch is told that the port is of."""
-    owner = port.get("device_id") or endpoint_id
+def _told(wish: Wish) -> tuple[Json, Json | None, Sequence[Json]]:
+    assert wish.told is not None, "made of Neutron's objects"
+    return wish.told
+
+
+def _object(primitive: Any) -> Any:
+    return osvif_base.VersionedObject.obj_from_primitive(primitive)
+
+
+def _instance(port: Json) -> Any:
+    """Whom the switch is told that the port is of; an engine's endpoint has no UUID."""
+    owner = port.get("device_id") or port["id"]
     project = port.get("project_id") or port.get("tenant_id")
     return objects.instance(owner if _is_uuid(owner) else port["id"], owner, project)
 

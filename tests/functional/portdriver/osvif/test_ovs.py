@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from sriov_provider.portdriver import namespaces
 from sriov_provider.portdriver.osvif import facts
 from tests.fakes.bound_ports import NETWORK, SUBNETS, Case
 from tests.functional import netns
@@ -26,6 +25,7 @@ pytestmark = [
 ]
 OWNER = "4b1f0e6a-8d35-4a0c-b1de-3f7f2f1c9a10"
 SO_NO_CHECK = 11
+DATAPATH = ("set", "bridge", "br-int", "datapath_type=netdev")
 MACS = ("fa:16:3e:00:00:0a", "fa:16:3e:00:00:0b")
 
 
@@ -40,8 +40,9 @@ class Host:
     """Runs the port driver where the switch is."""
 
     switch: ovs.Switch
+    state: Path
 
-    def call(self, verb: str, port: dict[str, Any], database: str = "") -> Any:
+    def call(self, verb: str, port: dict[str, Any], database: str = "", namespace: str = "") -> Any:
         settings = self.switch.directory / "host.conf"
         settings.write_text(f"[os_vif_ovs]\novsdb_connection = {database or self.switch.socket}\n")
         request = {
@@ -49,6 +50,8 @@ class Host:
             "subnets": SUBNETS,
             "network": NETWORK,
             "settings": [str(settings)],
+            "state": str(self.state),
+            "namespace": namespace,
         }
         module = "tests.functional.portdriver.osvif.host"
         done = subprocess.run(
@@ -64,15 +67,20 @@ class Host:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    def links(self) -> set[str]:
-        """Interfaces of the host, but for those that belong to the switch itself."""
+    def left(self) -> tuple[set[str], set[str], list[Path]]:
+        """Interfaces, those of the switch aside, its ports, and claims."""
         told = json.loads(self.switch.space.ip("-j", "link", "show"))
-        return {link["ifname"] for link in told} - {"lo", "br-int", "ovs-netdev"}
+        links = {link["ifname"] for link in told} - {"lo", "br-int", "ovs-netdev"}
+        return links, self.switch.ports("br-int"), list(self.state.glob("*.json"))
+
+
+NOTHING: tuple[set[str], set[str], list[Path]] = (set(), set(), [])
 
 
 @pytest.fixture
-def host(switch: ovs.Switch) -> Host:
-    return Host(switch)
+def host(switch: ovs.Switch, tmp_path: Path) -> Host:
+    switch.vsctl("--may-exist", "add-br", "br-int", "--", *DATAPATH)
+    return Host(switch, tmp_path / "ports")
 
 
 def port(number: int, **more: Any) -> dict[str, Any]:
@@ -91,36 +99,34 @@ def outer(one: dict[str, Any]) -> str:
 
 def test_a_port_is_plugged_once_and_taken_back(host: Host) -> None:
     one = port(0)
-    assert host.call("create", one) == {"told": [inner(one), ""]}
-    assert host.call("create", one) == {"told": [inner(one), ""]}
-    assert host.links() == {inner(one), outer(one)}
-    assert host.switch.ports("br-int") == {outer(one)}
+    assert host.call("create", one) == {"told": inner(one)}
+    assert host.call("create", one) == {"told": inner(one)}
+    links, ports, claims = host.left()
+    assert links == {inner(one), outer(one)}
+    assert (ports, len(claims)) == ({outer(one)}, 1)
     ids = host.switch.external_ids(outer(one))
     assert ids["iface-id"] == one["id"]
     assert (ids["attached-mac"], ids["vm-uuid"]) == (MACS[0], OWNER)
     link = json.loads(host.switch.space.ip("-j", "link", "show", inner(one)))[0]
     assert (link["address"], link["mtu"], link["operstate"]) == (MACS[0], 1442, "DOWN")
     for _again in range(2):
-        assert host.call("delete", one) == {"told": ["", ""]}
-        assert host.links() == set()
-        assert host.switch.ports("br-int") == set()
+        assert host.call("unplug", one) == {"told": None}
+        assert host.left() == NOTHING
 
 
 def test_packets_pass_between_two_ports(host: Host) -> None:
     pair = (port(0), port(1))
     with netns.namespace("a") as here, netns.namespace("b") as there:
         for one, space in zip(pair, (here, there), strict=True):
-            host.call("create", one)
-            moved = (inner(one), space.name, "eth0", one["mac_address"], 1442)
-            host.switch.space.inside(lambda moved=moved: namespaces.move_in(*moved))
+            assert host.call("plug", one, namespace=space.name) == {"told": outer(one)}
             space.ip("link", "set", "eth0", "up")
         here.ip("addr", "add", "192.0.2.10/24", "dev", "eth0")
         there.ip("addr", "add", "192.0.2.11/24", "dev", "eth0")
         assert answer(here, there) == b"through the switch"
-    for one in pair:
-        host.call("delete", one)
-    assert host.links() == set()
-    assert host.switch.ports("br-int") == set()
+        assert host.call("unplug", pair[0]) == {"told": None}
+    # The other one's namespace is gone, and its interfaces with it; the switch still knows them.
+    assert host.call("reconcile", pair[1]) == {"told": [pair[1]["id"]]}
+    assert host.left() == NOTHING
 
 
 def answer(here: netns.Namespace, there: netns.Namespace) -> bytes:
@@ -137,25 +143,25 @@ def answer(here: netns.Namespace, there: netns.Namespace) -> bytes:
 
 def test_a_port_behind_a_bridge_of_its_own(host: Host) -> None:
     one = port(0, ovs_hybrid_plug=True)
-    assert host.call("create", one) == {"told": [inner(one), ""]}
+    assert host.call("create", one) == {"told": inner(one)}
     bridge, above, below = (facts.device_name(p, one["id"]) for p in ("qbr", "qvb", "qvo"))
-    assert host.links() == {inner(one), outer(one), bridge, above, below}
+    links, ports, _claims = host.left()
+    assert links == {inner(one), outer(one), bridge, above, below}
     told = json.loads(host.switch.space.ip("-j", "link", "show", "master", bridge))
     assert {link["ifname"] for link in told} == {outer(one), above}
-    assert host.switch.ports("br-int") == {below}
-    host.call("delete", one)
-    assert host.links() == set()
-    assert host.switch.ports("br-int") == set()
+    assert ports == {below}
+    host.call("unplug", one)
+    assert host.left() == NOTHING
 
 
-def test_what_cannot_be_plugged_leaves_nothing(host: Host, tmp_path: Path) -> None:
-    told = host.call("create", port(0), database=f"unix:{tmp_path}/nobody")
+def test_what_cannot_be_plugged_stays_on_record_until_it_can_be_taken_back(
+    host: Host, tmp_path: Path
+) -> None:
+    """The switch may have heard of it."""
+    one = port(0)
+    told = host.call("create", one, database=f"unix:{tmp_path}/nobody")
     assert told["code"] == "cloud-error"
     assert "os-vif cannot plug port" in told["operator"]
-    assert host.links() == set()
-
-
-def test_a_vf_is_none_of_its_ports(host: Host) -> None:
-    direct = Case("", "ovs", "direct", ovs.details(), None).port()
-    assert host.call("create", direct)["code"] == "unsupported"
-    assert host.links() == set()
+    assert len(host.left()[2]) == 1
+    assert host.call("unplug", one) == {"told": None}
+    assert host.left() == NOTHING

@@ -54,10 +54,10 @@ class Drivers:
     def get_container_iface_name(self, port: Mapping[str, Any]) -> str:
         return "if" + port["id"][:8]
 
-    def unplug(self, endpoint_id: str, port: Mapping[str, Any]) -> None:
+    def unplug(self, port_id: str) -> None:
         if self.stuck:
             raise cloud_error("interface is stuck")
-        self.plugged.pop(endpoint_id, None)
+        self.plugged = {e: p for e, p in self.plugged.items() if p != port_id}
 
 
 @dataclasses.dataclass
