@@ -50,10 +50,10 @@ OPTS = (
     ),
     cfg.BoolOpt(
         "bind_ports",
-        default=True,
-        help="Whether Neutron is told on which host a port is (binding:host_id). What comes of the "
-        "binding has no effect on the amphora. Ports stay unbound where the credentials may not "
-        "say.",
+        default=False,
+        help="Whether Neutron is told on which host a port is (binding:host_id), as far as the "
+        "credentials may. Of use where an agent of Neutron runs on this host; without one Neutron "
+        "would note that the binding failed. Either way the amphora alone filters its ports.",
     ),
     cfg.StrOpt(
         "agent_path",
@@ -87,7 +87,7 @@ class Local:
     cgroup: str = "octavia-sriov"
     management_port: str | None = None
     management_interface: str = "o-mgmt0"
-    bind_ports: bool = True
+    bind_ports: bool = False
     agent_path: Path | None = None
     host: str = ""
     run_path: Path = Path("/run/octavia-sriov/amphorae")

@@ -120,5 +120,5 @@ def of(client: Client, balancer: Any) -> list[amphorae.Amphora]:
 
 def places() -> list[str]:
     """Files and processes of amphorae."""
-    kept = [path for path in (STATE / "amphorae").glob("[!.]*")]
+    kept = list((STATE / "amphorae").glob("[!.]*"))
     return [str(path) for path in (*kept, *RUN.glob("*")) if Path(path).exists()]

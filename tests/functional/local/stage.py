@@ -56,6 +56,7 @@ class Stage:
             state_path=self.place / "state",
             flavors={"small": config_local.Limits(512, 1.0, 200)},
             management_port=leg,
+            bind_ports=True,
             host="here",
         )
         self.wires = HostPorts(Settings(state_path=self.place / "ports", standin=True))
