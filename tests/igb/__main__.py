@@ -86,7 +86,9 @@ def main(arguments: list[str]) -> int:
     if os.geteuid() != 0:
         print(LEFT_OUT.format(rule=RULE, why=NOT_ROOT), flush=True)
         return 0
-    wanted = [n for n in names() if not arguments or any(part in n for part in arguments)]
+    wanted = [
+        n for n in names(settings.local) if not arguments or any(part in n for part in arguments)
+    ]
     signal.signal(signal.SIGTERM, interrupt)
     try:
         with trees.locked(settings):

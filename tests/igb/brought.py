@@ -11,15 +11,7 @@ from typing import Any
 
 from tests.igb.settings import ROOT
 
-PACKAGES = ("sriov_provider", "amphora_agent_ext", "tests/igb", "tests/functional/portdriver")
-MODULES = (
-    *("tests/__init__.py", "tests/functional/__init__.py", "tests/functional/netns.py"),
-    *(
-        "tests/unit/__init__.py",
-        "tests/unit/portdriver/__init__.py",
-        "tests/unit/portdriver/igb.py",
-    ),
-)
+PACKAGES = ("sriov_provider", "amphora_agent_ext", "tests")
 
 
 def disk(directory: Path, rendered: Mapping[str, Any], plan: Mapping[str, Any]) -> Path:
@@ -31,16 +23,13 @@ def disk(directory: Path, rendered: Mapping[str, Any], plan: Mapping[str, Any]) 
     tree = directory / "brought"
     for name in PACKAGES:
         shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in MODULES:
-        (tree / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, tree / name)
     shutil.copy(Path(__file__).with_name("guest") / "init.sh", tree / "init")
     (tree / "rendered.json").write_text(json.dumps(rendered))
     (tree / "plan.json").write_text(json.dumps(plan))
     made = directory / "brought.disk"
     options = ("-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d")
     subprocess.run(
-        ["mke2fs", *options, str(tree), str(made), "64M"], check=True, capture_output=True
+        ["mke2fs", *options, str(tree), str(made), "128M"], check=True, capture_output=True
     )
     shutil.rmtree(tree)
     return made

@@ -18,6 +18,10 @@ GUEST = (
     *("kmod", "procps", "python3", "python3-nftables"),
     *("python3-oslo.config", "python3-oslo.log"),
 )
+# More, for whole amphorae on the guest itself; their agent is not packaged.
+LOCAL = ("openssl", "curl")
+LOCAL_EXTRAS = ("worker", "agent")
+CONSTRAINTS = HERE.parent / "demo/constraints.txt"
 # Pure Python, taken from here: the release's own is older than the agent asks for.
 CARRIED = "pyroute2"
 # Below lib/modules/VERSION/kernel; everything else has nothing to do with networks.
@@ -31,8 +35,12 @@ MODULES = (
 FIRST = ("virtio_blk", "ext4", "crc32c_generic")
 
 
-def key() -> str:
-    """Of everything that goes into an image."""
-    sources = (HERE / name for name in ("recipe.py", "trees.py", "initrd.py"))
+def key(local: bool) -> str:
+    """Of everything that goes into an image.
+
+    :param local: with what whole amphorae need
+    """
+    sources = [HERE / name for name in ("recipe.py", "trees.py", "site.py", "initrd.py")]
+    sources += [CONSTRAINTS] * local
     parts = [version(CARRIED), *(path.read_text() for path in sources)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

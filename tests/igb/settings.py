@@ -21,6 +21,7 @@ class Settings:
     :ivar accel: ``kvm`` or ``tcg``; empty: the better one that works
     :ivar limit: seconds after which the guest is ended, whatever it does
     :ivar cycles: how often the port driver plugs and is killed; some 300 meet all its steps thrice
+    :ivar local: check whole amphorae of the local compute driver too
     :ivar optional: it is no failure when the guest cannot be had
     """
 
@@ -28,6 +29,7 @@ class Settings:
     accel: str
     limit: float
     cycles: int
+    local: bool
     optional: bool
 
 
@@ -40,5 +42,6 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         accel=env.get("SRIOV_IGB_ACCEL", ""),
         limit=float(env.get("SRIOV_IGB_LIMIT", 900 + 15 * cycles)),
         cycles=cycles,
+        local=env.get("SRIOV_IGB_LOCAL", "") not in ("", "0"),
         optional=env.get("SRIOV_IGB_OPTIONAL", "") not in ("", "0"),
     )

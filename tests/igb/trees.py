@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-import importlib.util
 import lzma
-import os
 import platform
 import shutil
 import subprocess
@@ -15,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.demo import debian
-from tests.igb import initrd, recipe
+from tests.igb import initrd, recipe, site
+from tests.igb.commands import run
 from tests.igb.settings import Settings, Unavailable
 
 _APT = ('APT::Install-Recommends "false"', 'Acquire::Languages "none"')
@@ -64,41 +63,39 @@ def image(settings: Settings) -> tuple[Image, bool]:
 
     :raises Unavailable: it cannot be made here
     """
-    kept = settings.cache / f"image-{recipe.key()}"
+    kept = settings.cache / _name(settings.local)
     if kept.exists():
         return Image(kept), False
     if platform.machine() != "x86_64":
         raise Unavailable(f"the guest is made for x86_64 machines, this is {platform.machine()}")
-    part = settings.cache / f"part-{recipe.key()}"
+    part = settings.cache / f"part-{kept.name}"
     part.mkdir()
     try:
-        _make(Image(part), settings.cache / "build.log")
+        _make(Image(part), settings.cache / "build.log", settings.local)
         part.replace(kept)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     for old in settings.cache.glob("image-*"):
-        if old != kept:
+        if old.name not in (_name(True), _name(False)):
             shutil.rmtree(old)
     return Image(kept), True
 
 
-def _make(made: Image, log: Path) -> None:
+def _name(local: bool) -> str:
+    return f"image-{recipe.key(local)}"
+
+
+def _make(made: Image, log: Path, local: bool) -> None:
     log.write_text("")
     _tools(log)
     mirror = _mirror()
     inside = made.root / "inside"
     _bootstrap(made.outside, "extract", recipe.OUTSIDE, mirror, log)
-    _bootstrap(inside, "minbase", recipe.GUEST, mirror, log)
-    found = importlib.util.find_spec(recipe.CARRIED)
-    assert found and found.submodule_search_locations
-    (python,) = (inside / "usr/lib").glob("python3.*")
-    packages = inside / "usr/local/lib" / python.name / "dist-packages"
-    shutil.copytree(found.submodule_search_locations[0], packages / recipe.CARRIED)
+    _bootstrap(inside, "minbase", recipe.GUEST + recipe.LOCAL * local, mirror, log)
     _kernel(made, inside, log)
-    within = f"/{packages.relative_to(inside)}"
-    _run(log, "chroot", str(inside), "python3", "-m", "compileall", "-qq", within)
+    site.fill(inside, log, local)
     options = ("-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d")
-    _run(log, "mke2fs", *options, str(inside), str(made.disk), "1536M")
+    run(log, "mke2fs", *options, str(inside), str(made.disk), "3G")
     shutil.rmtree(inside)
 
 
@@ -132,7 +129,7 @@ def _bootstrap(root: Path, variant: str, packages: tuple[str, ...], mirror: str,
     options += ["--dpkgopt=force-unsafe-io", "--mode=root", f"--variant={variant}"]
     include = f"--include={','.join(packages)}"
     try:
-        _run(log, "mmdebstrap", *options, include, recipe.SUITE, str(root), mirror)
+        run(log, "mmdebstrap", *options, include, recipe.SUITE, str(root), mirror)
     except subprocess.CalledProcessError as problem:
         raise Unavailable(f"packages of {mirror} cannot be had ({log})") from problem
 
@@ -149,7 +146,7 @@ def _kernel(made: Image, inside: Path, log: Path) -> None:
                 module.write_bytes(lzma.decompress(packed.read_bytes()))
     for index in source.glob("modules.*"):
         shutil.copy(index, target)
-    _run(log, "chroot", str(inside), "depmod", source.name)
+    run(log, "chroot", str(inside), "depmod", source.name)
     order = initrd.load_order(recipe.FIRST, target / "modules.dep")
     modules = [(Path(path).name, (target / path).read_bytes()) for path in order]
     busybox = (made.outside / "usr/bin/busybox").read_bytes()
@@ -157,11 +154,3 @@ def _kernel(made: Image, inside: Path, log: Path) -> None:
     shutil.copy(made.outside / "boot" / f"vmlinuz-{source.name}", made.kernel)
     shutil.rmtree(source.parent)
     shutil.rmtree(made.outside / "boot")
-
-
-def _run(log: Path, *command: str) -> None:
-    with log.open("a") as out:
-        out.write(f"+ {' '.join(command)}\n")
-        out.flush()
-        env = dict(os.environ, DEBIAN_FRONTEND="noninteractive", LC_ALL="C.UTF-8")
-        subprocess.run(command, stdout=out, stderr=out, env=env, check=True)

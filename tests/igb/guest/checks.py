@@ -9,6 +9,7 @@ from dataclasses import dataclass
 class Check:
     """:ivar function: ``MODULE:FUNCTION`` beside this module; takes the ground it stands on
     :ivar limit: seconds
+    :ivar local: only where whole amphorae are checked
     :ivar for_each: as many more for each cycle that was asked for
     """
 
@@ -16,6 +17,7 @@ class Check:
     function: str
     limit: float = 150.0
     for_each: float = 0.0
+    local: bool = False
 
 
 CHECKS = (
@@ -30,8 +32,10 @@ CHECKS = (
     Check("SCTP listener: firewall, LVS and traffic", "balancing:sctp"),
     Check("a VIP moves between VFs of two cards", "pair:moves"),
     Check("the port driver killed in the middle of its steps", "cycle:kills", for_each=15.0),
+    Check("an amphora of the local compute driver", "whole:life", 600.0, local=True),
 )
 
 
-def names() -> list[str]:
-    return [check.name for check in CHECKS]
+def names(local: bool = False) -> list[str]:
+    """:param local: whether the guest has what whole amphorae need"""
+    return [check.name for check in CHECKS if local or not check.local]

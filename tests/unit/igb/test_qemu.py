@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.igb import qemu
+from tests.igb import qemu, site
 from tests.igb.guest import checks
 from tests.igb.qemu import Run
 from tests.igb.settings import from_environment
@@ -48,14 +48,23 @@ def test_a_guest_ends_with_who_started_it() -> None:
 
 def test_settings_of_the_environment(tmp_path: Path) -> None:
     told = from_environment({"SRIOV_IGB_DIR": str(tmp_path), "SRIOV_IGB_CYCLES": "2"})
-    assert (told.cache, told.cycles, told.optional) == (tmp_path, 2, False)
+    assert (told.cache, told.cycles, told.local, told.optional) == (tmp_path, 2, False, False)
     assert from_environment({"SRIOV_IGB_OPTIONAL": "1", "HOME": "/"}).optional
     assert from_environment({"XDG_CACHE_HOME": "/c"}).cache == Path("/c/octavia-sriov-provider/igb")
 
 
 def test_checks_are_there_and_have_names_of_their_own() -> None:
-    assert len(set(checks.names())) == len(checks.CHECKS)
+    assert len(set(checks.names(local=True))) == len(checks.CHECKS)
+    assert set(checks.names()) < set(checks.names(local=True))
     for check in checks.CHECKS:
         module, function = check.function.split(":")
         source = Path(checks.__file__).with_name(f"{module}.py").read_text()
         assert f"\ndef {function}(ground: Ground) -> None:" in source
+
+
+def test_the_agents_commands_run_the_code_that_is_brought(tmp_path: Path) -> None:
+    site._scripts(tmp_path)
+    agent = (tmp_path / "sriov-amphora-agent").read_text()
+    assert "from amphora_agent_ext.agent import main" in agent
+    assert agent.index("/mnt") < agent.index("import main")
+    assert (tmp_path / "amphora-interface").stat().st_mode & 0o111
