@@ -52,8 +52,9 @@ OPTS = (
         "bind_ports",
         default=False,
         help="Whether Neutron is told on which host a port is (binding:host_id), as far as the "
-        "credentials may. Of use where an agent of Neutron runs on this host; without one Neutron "
-        "would note that the binding failed. Either way the amphora alone filters its ports.",
+        "credentials may. Of use where an agent of Neutron runs on this host, as [port_driver] "
+        "osvif needs it; without one Neutron would note that the binding failed. Ports that os-vif "
+        "has not plugged are filtered by the amphora alone, either way.",
     ),
     cfg.StrOpt(
         "agent_path",
