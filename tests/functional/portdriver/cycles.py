@@ -59,8 +59,10 @@ class Cycles:
         self._host().reconcile(())
         self.before = stage.state()
 
-    def run(self, cycles: int) -> Outcome:
-        """:raises AssertionError: at the first cycle that leaves anything"""
+    def run(self, cycles: int, told: Callable[[str], object] = lambda text: None) -> Outcome:
+        """:param told: hears every 50 cycles how far it is
+        :raises AssertionError: at the first cycle that leaves anything
+        """
         began = time.monotonic()
         seen: collections.Counter[str] = collections.Counter()
         plan = self._plan()
@@ -72,6 +74,8 @@ class Cycles:
                 seen[f"{kill.verb} {kill.step:02} {when} {kill.name}"] += 1
             self._cycle(number, kill)
             self._as_before(f"cycle {number}, {kill}")
+            if number % 50 == 49:
+                told(f"{number + 1} cycles in {time.monotonic() - began:.0f} s")
         spent = time.monotonic() - began
         after = self._stage.state()
         return Outcome(self._stage.name, cycles, spent, dict(seen), self.before, after)
@@ -181,7 +185,7 @@ def main() -> int:
             stage = Vfs(asked.pf, where / "claims", asked.vlan)
         else:
             stage = Standins(where / "claims") if asked.standin else MadeUp(where)
-        outcome = Cycles(stage).run(asked.cycles)
+        outcome = Cycles(stage).run(asked.cycles, lambda text: print(text, flush=True))
     _tell(outcome)
     return 0 if outcome.before == outcome.after else 1
 

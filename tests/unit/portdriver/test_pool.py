@@ -129,3 +129,12 @@ def test_a_pf_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
     igb = Igb(tmp_path / "world", {})
     settings = Settings((("physnet1", "ens9"),))
     assert pool.pfs_of(igb, igb.links, settings, "physnet1") == [("ens9", None)]
+
+
+def test_vfs_that_do_not_come_are_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "CREATE_TIMEOUT", 0.2)
+    monkeypatch.setattr(Igb, "create", lambda self, pf, number: None)
+    _, ((_, pf),) = made(tmp_path, 0, create=2)
+    assert pf == Pf("ens1", 7)

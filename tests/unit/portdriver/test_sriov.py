@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.portdriver.card import VfChange
-from sriov_provider.portdriver.kernel import Change
+from sriov_provider.portdriver.kernel import Change, NamespaceGoneError, RefusedError
 from tests.unit.portdriver.stage import FLAT, MAC, OTHER, PORT, VLAN, Host, host
 
 VF0, VF1 = "0000:01:10.0", "0000:01:10.1"
@@ -196,3 +197,40 @@ def test_what_an_update_of_the_port_asks_for(one: Host) -> None:
     kept = one.sriov.update_port(PORT | {"device_id": "mine", "name": "x"}, "e1")
     assert (kept["device_id"], kept["name"]) == ("mine", "x")
     assert kept["mac_address"] == PORT["mac_address"]
+
+
+class _Ending:
+    """Links of a host on which a namespace ends at the moment something is moved out of it."""
+
+    def __init__(self, one: Host, error: Exception, gone: bool = True) -> None:
+        self._one, self._error, self._gone = one, error, gone
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._one.igb.links, name)
+
+    def move(self, *given: Any) -> None:
+        if self._gone:
+            self._one.igb.drop_namespace("other")
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    "error", [NamespaceGoneError("other"), RefusedError("no", errno.ENODEV, "gone")]
+)
+def test_a_namespace_that_ends_while_the_vf_is_fetched(one: Host, error: Exception) -> None:
+    before = card(one)
+    one.sriov.create_host_iface("e1", PORT, [], VLAN)
+    one.igb.links.move(one.links()["eth3"].index, "eth0", None, "other")
+    driver = type(one.sriov)(one.settings, _with(one.machine, _Ending(one, error)))
+    driver.delete_host_iface("e1", PORT)
+    assert card(one) == before
+
+
+def test_another_refusal_is_told(one: Host) -> None:
+    one.sriov.create_host_iface("e1", PORT, [], VLAN)
+    one.igb.links.move(one.links()["eth3"].index, "eth0", None, "other")
+    error = RefusedError("no", errno.EPERM, "not permitted")
+    driver = type(one.sriov)(one.settings, _with(one.machine, _Ending(one, error, gone=False)))
+    with pytest.raises(RefusedError):
+        driver.delete_host_iface("e1", PORT)
+    assert one.sriov.claim(PORT["id"]) is not None

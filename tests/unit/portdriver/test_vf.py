@@ -215,3 +215,14 @@ def test_an_interface_that_comes_late_is_waited_for(one: Host) -> None:
     one.igb.drop_namespace("amphora")
     assert steps(one).seen() is None
     assert link(one).name == "vip0"
+
+
+def test_another_refusal_of_a_name_is_told(one: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = dataclasses.replace(steps(one).read(), name="eth99")
+
+    def refuse(*_: object) -> None:
+        raise RefusedError("no", errno.EPERM, "not permitted")
+
+    monkeypatch.setattr("tests.unit.portdriver.igb.IgbLinks.change", refuse)
+    with pytest.raises(RefusedError, match="not permitted"):
+        steps(one).restore(saved)
