@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from sriov_provider.db import jobs, models
 from sriov_provider.health.policy import OUTAGE_SHARE, Decision, History, Serving, View
-from sriov_provider.records import Action, AmphoraState, Job, JobState
+from sriov_provider.records import Action, AmphoraState, Job, JobState, ObjectType
 
 # Silent amphorae looked at, those first that were silent first. After the loss of more than that,
 # failovers take long enough for another look.
@@ -38,15 +38,16 @@ def view(
     unfinished = _unfinished(session)
     if not suspects and not unfinished:
         return View(now, listening_since)
-    ids = {*suspects, *(i for i, _ in unfinished)}
+    ids = {*suspects, *(i for i, _, _ in unfinished)}
     more = max(0, _number(session, latest) - MOST) if len(silent) == MOST else 0
     return View(
         now=now,
         listening_since=listening_since,
         serving=_serving(session, ids),
         heard=_heard(session, enough=int((len(silent) + more) / OUTAGE_SHARE) + 1),
-        abandoned=tuple(i for i, number in unfinished if not number),
-        incomplete=tuple(i for i, number in unfinished if number),
+        abandoned=tuple(i for i, number, _ in unfinished if not number),
+        incomplete=tuple(i for i, number, wanted in unfinished if 0 < number < wanted),
+        undone=tuple(i for i, number, wanted in unfinished if number >= wanted),
         histories=_histories(session, ids),
         running=_running(session),
         more_silent=more,
@@ -118,9 +119,10 @@ def _number(session: Session, latest: datetime.datetime) -> int:
     return session.scalar(query) or 0
 
 
-def _unfinished(session: Session) -> tuple[tuple[str, int], ...]:
-    """Load balancers whose last failover failed and left fewer amphorae than there should be,
-    with the number of those that serve."""
+def _unfinished(session: Session) -> tuple[tuple[str, int, int], ...]:
+    """Load balancers whose last failover failed and left fewer amphorae than there should be, or
+    the load balancer in ERROR; with the number of those that serve, and of those there should be.
+    """
     job, later, amphora, lb = models.Job, aliased(models.Job), models.Amphora, models.LoadBalancer
     failover = Action.FAILOVER.value
     is_last = ~sa.exists().where(
@@ -134,18 +136,29 @@ def _unfinished(session: Session) -> tuple[tuple[str, int], ...]:
         .correlate(lb)
         .scalar_subquery()
     )
+    wanted = sa.case((lb.topology == "ACTIVE_STANDBY", 2), else_=1)
     query = (
-        sa.select(lb.id, serving)
+        sa.select(lb.id, serving, wanted)
         .join(job, job.load_balancer_id == lb.id)
         .where(
             job.state == JobState.FAILED.value,
             job.action == failover,
             is_last,
-            serving < sa.case((lb.topology == "ACTIVE_STANDBY", 2), else_=1),
+            sa.or_(serving < wanted, _in_error()),
         )
         .order_by(job.seq)
     )
-    return tuple((row[0], row[1]) for row in session.execute(query))
+    return tuple((row[0], row[1], row[2]) for row in session.execute(query))
+
+
+def _in_error() -> sa.ColumnElement[bool]:
+    """The load balancer itself, not only an amphora, and nothing has put it right since."""
+    reason, job = models.Reason, models.Job
+    kind = ObjectType.LOADBALANCER.value
+    return sa.and_(
+        job.object_type == kind,
+        sa.exists().where(reason.object_id == models.LoadBalancer.id, reason.object_type == kind),
+    )
 
 
 def _serving(session: Session, load_balancer_ids: Collection[str]) -> tuple[Serving, ...]:

@@ -84,6 +84,7 @@ class View:
         clear that those that are silent are no outage
     :ivar abandoned: load balancers whose last failover failed and left no amphora that serves
     :ivar incomplete: those that it left with one of two
+    :ivar undone: those that it left as they were, but in ERROR
     :ivar more_silent: silent amphorae that are not in ``serving``, as there are too many
     :ivar running: failovers that are pending or running now
     :ivar listening_since: when this process began to hear, and to reach the database, without
@@ -96,6 +97,7 @@ class View:
     heard: int = 0
     abandoned: Sequence[str] = ()
     incomplete: Sequence[str] = ()
+    undone: Sequence[str] = ()
     histories: Mapping[str, History] = dataclasses.field(default_factory=dict)
     running: int = 0
     more_silent: int = 0
@@ -143,7 +145,7 @@ def decide(view: View, rules: Rules) -> tuple[Decision, ...]:
     dead = {a.amphora_id for a in stale}
     alive = {a.load_balancer_id for a in view.serving if a.amphora_id not in dead}
     urgent = [*view.abandoned, *(i for i in by_load_balancer if i not in alive)]
-    order = [*urgent, *(i for i in by_load_balancer if i in alive), *view.incomplete]
+    order = [*urgent, *(i for i in by_load_balancer if i in alive), *view.incomplete, *view.undone]
     guard = _guard(view, rules, len(stale) + view.more_silent)
     left = rules.limit - view.running
     decisions = [*_unheard(view, rules)]
@@ -154,7 +156,9 @@ def decide(view: View, rules: Rules) -> tuple[Decision, ...]:
             decision = Verdict.LIMIT, f"{rules.limit} failovers are under way already"
         if decision is None:
             left -= 1
-            decision = Verdict.FAIL_OVER, _why(amphorae, load_balancer_id in alive, view.now)
+            undone = load_balancer_id in view.undone
+            why = _why(amphorae, load_balancer_id in alive, undone, view.now)
+            decision = Verdict.FAIL_OVER, why
         ids = tuple(a.amphora_id for a in amphorae)
         missing = not ids and load_balancer_id in view.incomplete
         decisions.append(Decision(load_balancer_id, ids, *decision, missing))
@@ -192,7 +196,11 @@ def _wait(history: History, now: datetime.datetime, rules: Rules) -> tuple[Verdi
     return Verdict.BACK_OFF, f"{history.failures} failovers failed in a row; next in {left:.0f} s"
 
 
-def _why(amphorae: Sequence[Serving], other_serves: bool, now: datetime.datetime) -> str:
+def _why(
+    amphorae: Sequence[Serving], other_serves: bool, undone: bool, now: datetime.datetime
+) -> str:
+    if not amphorae and undone:
+        return "it is in ERROR since a failover failed, and left everything as it was"
     if not amphorae:
         number = "one of two amphorae is missing" if other_serves else "no amphora serves"
         return f"{number} since a failover failed"

@@ -11,10 +11,10 @@ from collections.abc import Callable
 
 import pytest
 
-from sriov_provider.db import heartbeats, inventory, jobs, models
+from sriov_provider.db import heartbeats, inventory, jobs, models, reasons
 from sriov_provider.db.engine import Sessions
 from sriov_provider.db.types import utcnow
-from sriov_provider.errors import ProviderError
+from sriov_provider.errors import Code, ProviderError, Reason
 from sriov_provider.health.counts import Counts
 from sriov_provider.health.failovers import Failovers
 from sriov_provider.health.judge import Known
@@ -199,6 +199,33 @@ def test_one_of_two_that_could_not_be_built_is_not_forgotten(sessions: Sessions)
     assert job.object_id not in ("a", "b")
     end(sessions, JobState.DONE)
     assert failovers.check() == ()
+
+
+def test_a_load_balancer_left_in_error_is_not_forgotten(sessions: Sessions) -> None:
+    """Nothing was lost, as no VF was free for a new one: Octavia takes no change until a failover
+    goes well."""
+    fill(sessions)
+    heard(sessions, "amp", "lb", 1)
+    user = Job("user", "lb", Action.FAILOVER, ObjectType.LOADBALANCER, "lb")
+    sessions.run(lambda s: jobs.enqueue(s, user))
+    end(sessions, JobState.FAILED, 30)
+    assert verdicts(manager(sessions)) == {}  # nobody was told that it failed
+    why = Reason(Code.NO_VF, "None.", "No VF.")
+    record = reasons.record(ObjectType.LOADBALANCER, "lb", "lb", why, "user")
+    sessions.run(lambda s: reasons.add(s, record))
+    assert verdicts(manager(sessions)) == {"lb": Verdict.BACK_OFF}
+    assert verdicts(manager(sessions, dataclasses.replace(RULES, backoff=20))) == {
+        "lb": Verdict.FAIL_OVER
+    }
+    (job,) = placed(sessions)
+    assert (job.object_type, job.object_id) == (ObjectType.LOADBALANCER, "lb")
+    end(sessions, JobState.FAILED, 30)
+    # It waits longer each time, and never gives up; another job may put it right before.
+    assert verdicts(manager(sessions, dataclasses.replace(RULES, backoff=20))) == {
+        "lb": Verdict.BACK_OFF
+    }
+    sessions.run(lambda s: reasons.clear(s, ObjectType.LOADBALANCER, "lb"))
+    assert verdicts(manager(sessions)) == {}
 
 
 def test_who_was_never_heard_is_told_of_once(

@@ -49,15 +49,21 @@ def test_who_serves_nothing_comes_first() -> None:
         amphora("single", 80),
         abandoned=("gone",),
         incomplete=("half",),
+        undone=("error", "pair"),
     )
     decisions = policy.decide(seen, dataclasses.replace(RULES, limit=9))
-    assert [d.load_balancer_id for d in decisions] == ["gone", "lb-single", "both", "pair", "half"]
+    assert [d.load_balancer_id for d in decisions] == [
+        *("gone", "lb-single", "both", "pair", "half", "error"),
+    ]
     assert {d.verdict for d in decisions} == {Verdict.FAIL_OVER}
-    assert [d.amphora_ids for d in decisions] == [(), ("single",), ("a", "b"), ("standby",), ()]
+    assert [d.amphora_ids for d in decisions] == [
+        *((), ("single",), ("a", "b"), ("standby",), (), ()),
+    ]
     assert "another one serves" in decisions[3].reason
     assert "a and b not heard for 65 s" in decisions[2].reason
     assert "no amphora serves" in decisions[0].reason
-    assert [d.missing for d in decisions] == [False] * 4 + [True]
+    assert [d.missing for d in decisions] == [False] * 4 + [True, False]
+    assert decisions[5].reason.startswith("it is in ERROR since a failover failed")
 
 
 @pytest.mark.parametrize("running", [0, 2, 3, 5])
