@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from oslo_config import cfg
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.portdriver.osvif import objects, plugging, vrouter
 from tests.fakes.bound_ports import CASES, NETWORK, NETWORK_ID, PCI, PORT_ID, SOCKET, SUBNETS
+from tests.functional import netns
 from tests.functional.portdriver.osvif.recorder import Recorder
 
 BY_NAME = {case.name: case for case in CASES}
@@ -150,3 +153,36 @@ def test_a_port_may_be_announced_as_an_instances(recorder: Recorder) -> None:
     finally:
         cfg.CONF.clear_override("port_type", "os_vif_sriov_vrouter")
     assert recorder.calls()[0][1]["port_type"] == "NovaVMPort"
+
+
+@pytest.mark.root
+def test_the_port_driver_plugs_an_interface_of_its_own(recorder: Recorder, tmp_path: Path) -> None:
+    port = BY_NAME["vrouter"].port() | {"device_id": INSTANCE}
+    with netns.namespace("vrouter") as space, netns.namespace("amphora") as inside:
+
+        def call(verb: str) -> Any:
+            request = {
+                "port": port,
+                "subnets": SUBNETS,
+                "network": NETWORK,
+                "settings": [],
+                "state": str(tmp_path / "ports"),
+                "namespace": inside.name,
+            }
+            module = "tests.functional.portdriver.osvif.host"
+            words = ("ip", "netns", "exec", space.name, sys.executable, "-W", "ignore")
+            return json.loads(
+                netns.run(*words, "-m", module, verb, "e-1", stdin=json.dumps(request))
+            )
+
+        assert call("plug") == {"told": TAP}
+        (link,) = json.loads(inside.ip("-j", "link", "show", "eth0"))
+        assert (link["address"], link["mtu"]) == (COMMON["mac"], NETWORK["mtu"])
+        (link,) = json.loads(space.ip("-j", "link", "show", TAP))
+        assert "UP" in link["flags"]
+        assert call("unplug") == {"told": None}
+        left = json.loads(space.ip("-j", "link", "show"))
+        assert {link["ifname"] for link in left} == {"lo"}
+    (_, added), (_, deleted) = recorder.calls()
+    assert added == COMMON | {"vm_name": INSTANCE}
+    assert deleted["tap_name"] == TAP
