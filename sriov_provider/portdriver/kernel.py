@@ -84,9 +84,11 @@ class Links(Protocol):
         When the name is taken there, it is there all the same, under the name it had.
         """
 
-    def add_pair(self, name: str, peer: str) -> None: ...
+    def add_pair(self, name: str, peer: str, mac: str | None = None) -> None:
+        """:param mac: of the peer; an interface born with it is not given another by udev"""
 
-    def add_bridge(self, name: str, alias: str) -> None: ...
+    def add_bridge(self, name: str, alias: str, mac: str | None = None) -> None:
+        """:param mac: else it changes with the bridge's ports"""
 
     def delete(self, name: str) -> None:
         """Of the host's; nothing happens where there is none."""

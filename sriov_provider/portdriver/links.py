@@ -37,13 +37,15 @@ class KernelLinks:
         ):
             entered.inside(source, lambda: _set(index, net_ns_fd=handle, ifname=name))
 
-    def add_pair(self, name: str, peer: str) -> None:
+    def add_pair(self, name: str, peer: str, mac: str | None = None) -> None:
+        inner, outer = ({"address": mac}, {"address": _beside(mac)}) if mac else ({}, {})
         with refused(f"the pair {name}, {peer} cannot be made"), IPRoute() as ip:
-            ip.link("add", ifname=name, kind="veth", peer={"ifname": peer})
+            ip.link("add", ifname=name, kind="veth", peer={"ifname": peer, **inner}, **outer)
 
-    def add_bridge(self, name: str, alias: str) -> None:
+    def add_bridge(self, name: str, alias: str, mac: str | None = None) -> None:
+        own = {"address": mac} if mac else {}
         with refused(f"bridge {name} cannot be made"), IPRoute() as ip:
-            ip.link("add", ifname=name, kind="bridge")
+            ip.link("add", ifname=name, kind="bridge", **own)
             index = _index(ip, name)
             ip.link("set", index=index, ifalias=alias)
 
@@ -74,6 +76,11 @@ def refused(what: str, gone: bool = False) -> Iterator[None]:
         raise RefusedError(what, error.code, str(error)) from error
     except OSError as error:
         raise RefusedError(what, error.errno or 0, str(error)) from error
+
+
+def _beside(mac: str) -> str:
+    """An address for the other end, which nobody sees on the wire."""
+    return "fe" + mac[2:]
 
 
 def _index(ip: Any, name: str) -> int | None:

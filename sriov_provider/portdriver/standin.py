@@ -29,6 +29,11 @@ def bridge_name(segment: str) -> str:
     return "svb" + hashlib.sha256(segment.encode()).hexdigest()[:11]
 
 
+def _bridge_mac(segment: str) -> str:
+    digest = hashlib.sha256(segment.encode()).digest()
+    return ":".join(f"{byte:02x}" for byte in (0x02, *digest[:5]))
+
+
 class StandinDriver(Driver):
     """A claim's device is the name of the end that stays on the host."""
 
@@ -98,13 +103,13 @@ class StandinDriver(Driver):
                 return
             # Its namespace has ended, and the kernel has not yet come round to it.
             self._links.delete(claim.device)
-        self._links.add_pair(claim.device, _inner(claim.device))
+        self._links.add_pair(claim.device, _inner(claim.device), claim.mac)
         _silence(claim.device)
 
     def _bridge(self, segment: str) -> None:
         name = bridge_name(segment)
         if by_name(self._links, name) is None:
-            self._links.add_bridge(name, segment)
+            self._links.add_bridge(name, segment, _bridge_mac(segment))
         self._machine.fence.shut(name)
         _silence(name)
         bridge = by_name(self._links, name)

@@ -154,6 +154,20 @@ def test_interfaces_as_they_are(host: Namespace) -> None:
     assert "alias physnet1 101" in host.ip("link", "show", "br0")
 
 
+def test_interfaces_are_born_with_their_addresses(host: Namespace) -> None:
+    # One that gets its address later gets another from udev's rules in between, or after.
+    host.inside(lambda: KernelLinks().add_pair("end0", "inner0", MAC))
+    host.inside(lambda: KernelLinks().add_bridge("br0", "physnet1 101", "02:00:00:00:00:09"))
+    given = {link.name: link.mac for link in KernelLinks().all(host.name)}
+    assert given["inner0"] == MAC
+    assert given["end0"] == "fe" + MAC[2:]
+    assert given["br0"] == "02:00:00:00:00:09"
+    for name in ("inner0", "br0"):
+        path = f"/sys/class/net/{name}/addr_assign_type"
+        told = netns.run("ip", "netns", "exec", host.name, "cat", path)
+        assert told.strip() == "3", "set by somebody"
+
+
 def test_what_is_not_there_is_deleted_already(host: Namespace) -> None:
     for _ in range(2):
         host.inside(lambda: KernelLinks().delete("dev0"))

@@ -237,18 +237,19 @@ class IgbLinks:
                 link.update(moved)
         raise _refuse(errno.EEXIST)
 
-    def add_pair(self, name: str, peer: str) -> None:
+    def add_pair(self, name: str, peer: str, mac: str | None = None) -> None:
         with self._igb.world() as world:
             for one in (name, peer):
                 _free_name(world, HOST, one)
             first = self._igb._add_link(world, name, _random(world), kind="veth")
-            second = self._igb._add_link(world, peer, _random(world), peer=first, kind="veth")
+            own = mac or _random(world)
+            second = self._igb._add_link(world, peer, own, peer=first, kind="veth")
             world["links"][str(first)]["peer"] = second
 
-    def add_bridge(self, name: str, alias: str) -> None:
+    def add_bridge(self, name: str, alias: str, mac: str | None = None) -> None:
         with self._igb.world() as world:
             _free_name(world, HOST, name)
-            self._igb._add_link(world, name, _random(world), kind="bridge")
+            self._igb._add_link(world, name, mac or _random(world), kind="bridge")
 
     def delete(self, name: str) -> None:
         with self._igb.world() as world:
