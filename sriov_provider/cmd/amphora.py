@@ -117,16 +117,16 @@ def page(seen: Seen, held: Inventory) -> dict[str, Any]:
 
 
 def server(conf: Any, seen: Seen) -> dict[str, Any]:
-    """What Nova tells of it; a server that moved says so by its host."""
+    """What the compute driver tells of it; a server that moved says so by its host."""
     # Imports half of OpenStack: the other commands do without.
     from sriov_provider.cloud import Cloud
-    from sriov_provider.compute.nova import NovaCompute
+    from sriov_provider.compute import drivers
 
     shown: dict[str, Any] = {"server_status": None, "server_host": None, "image_id": None}
     if seen.compute_id is None:
         return shown
     try:
-        found = NovaCompute(Cloud(conf)).get_server(seen.compute_id)
+        found = drivers.build(conf, Cloud(conf)).get_server(seen.compute_id)
     except ProviderError as error:  # what is on record is worth showing all the same
         return shown | {"server_status": f"not known: {error.reason}"}
     if found is None:

@@ -188,12 +188,12 @@ class Refresh(_Several):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Any, Any]:
         # Imports half of OpenStack: the other commands do without.
         from sriov_provider.cloud import Cloud
+        from sriov_provider.compute import drivers
         from sriov_provider.compute.fleet import Images
-        from sriov_provider.compute.nova import NovaCompute
 
         conf, lb_id = self.app.conf(), parsed_args.lb
         cloud, settings = Cloud(conf), config.settings(conf).amphora
-        compute = NovaCompute(cloud)
+        compute = drivers.build(conf, cloud)
 
         @functools.cache
         def newest(tag: str) -> str:
@@ -202,7 +202,7 @@ class Refresh(_Several):
         with self.sessions() as sessions:
             if lb_id and not sessions.read(lambda s: records.knows_load_balancer(s, lb_id)):
                 raise _unknown("load balancer", lb_id)
-            of = Images(cloud).of
+            of = Images(compute, drivers.fleet(conf, cloud)).of
             errand = errands.Refresh(sessions, lb_id, of, newest, parsed_args.image_only)
             return self.act(sessions, errand, parsed_args)
 

@@ -7,10 +7,12 @@ from typing import Any, cast
 
 from sriov_provider.cloud import Cloud
 from sriov_provider.compute.base import Compute
+from sriov_provider.compute.fleet import Fleet, NovaFleet
 
+NOVA = "nova"
 # Loaded when they are asked for: none needs what another one does.
 DRIVERS = {
-    "nova": "sriov_provider.compute.nova",
+    NOVA: "sriov_provider.compute.nova",
     "local": "sriov_provider.compute.local.driver",
     "zun": "sriov_provider.compute.zun.driver",
 }
@@ -25,3 +27,8 @@ def build(conf: Any, cloud: Cloud) -> Compute:
     """
     module = importlib.import_module(DRIVERS[conf.sriov_provider.compute_driver])
     return cast(Compute, module.from_conf(conf, cloud))
+
+
+def fleet(conf: Any, cloud: Cloud) -> Fleet | None:
+    """All servers at once, of the driver that has such a list."""
+    return NovaFleet(cloud) if conf.sriov_provider.compute_driver == NOVA else None

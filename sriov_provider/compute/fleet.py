@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from sriov_provider.cloud import COMPUTE, Cloud
-from sriov_provider.compute.nova import NovaCompute, servers
+from sriov_provider.compute.base import Compute
+from sriov_provider.compute.nova import servers
 from sriov_provider.rest import Rest
 
 
@@ -47,9 +48,10 @@ class NovaFleet:
 class Images:
     """What servers were made of: of all at once, and one by one of those that came later."""
 
-    def __init__(self, cloud: Cloud) -> None:
-        self._fleet = NovaFleet(cloud)
-        self._compute = NovaCompute(cloud)
+    def __init__(self, compute: Compute, fleet: Fleet | None) -> None:
+        """:param fleet: None where servers are asked about one by one"""
+        self._fleet = fleet
+        self._compute = compute
         self._known: dict[str, str | None] | None = None
 
     def of(self, server_id: str) -> str | None:
@@ -58,7 +60,8 @@ class Images:
         :raises ProviderError: Nova cannot be asked
         """
         if self._known is None:
-            self._known = {i: seen.image_id for i, seen in self._fleet.sightings().items()}
+            seen = self._fleet.sightings() if self._fleet else {}
+            self._known = {i: one.image_id for i, one in seen.items()}
         if server_id not in self._known:
             server = self._compute.get_server(server_id)
             self._known[server_id] = server.image_id if server else None

@@ -75,6 +75,13 @@ def octavia(
     conf = ("--config-file", str(settings.etc / "octavia/octavia.conf"))
     log = ("--log-file", str(settings.log / "octavia-app.log"))
     api(processes, "octavia", "octavia.wsgi.api", *conf, *log)
+    octavia_processes(processes, names)
+
+
+def octavia_processes(processes: Processes, names: Sequence[str]) -> None:
+    """What is behind Octavia's API."""
+    settings = processes.settings
+    conf = ("--config-file", str(settings.etc / "octavia/octavia.conf"))
     for name in names:
         command = f"octavia-{name}"
         log = ("--log-file", settings.log / f"{command}-app.log")

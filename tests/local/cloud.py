@@ -73,8 +73,9 @@ class LocalCloud:
     def start_octavia(self) -> None:
         """The API, and the driver-agent with the provider's worker."""
         conf.write(self.settings)
+        services.octavia(self.processes, ())
         schemas.ours(self.processes)
-        services.octavia(self.processes, ("driver-agent",))
+        services.octavia_processes(self.processes, ("driver-agent",))
 
     def octavia(self) -> None:
         """Octavia and its flavor."""

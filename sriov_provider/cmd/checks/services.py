@@ -13,7 +13,7 @@ from octavia_lib.api.drivers import exceptions as lib_exceptions
 from sriov_provider import config
 from sriov_provider.cloud import COMPUTE, NETWORK, Cloud
 from sriov_provider.cmd.checks.model import Check, Result, fail, ok, warn
-from sriov_provider.compute.nova import NovaCompute
+from sriov_provider.compute import drivers
 from sriov_provider.config import Settings
 from sriov_provider.db import migrate
 from sriov_provider.db.engine import Sessions
@@ -142,12 +142,12 @@ def _neutron(config_files: Sequence[str], settings: Settings) -> Result:
 
 
 def _nova(config_files: Sequence[str], settings: Settings) -> Result:
-    nova, flavor = _cloud(config_files), settings.amphora.flavor
-    if not flavor:
-        Rest(nova, COMPUTE).get("/flavors", limit=1)
+    conf, flavor = config.parse(config_files), settings.amphora.flavor
+    if not flavor and conf.sriov_provider.compute_driver == drivers.NOVA:
+        Rest(_cloud(config_files), COMPUTE).get("/flavors", limit=1)
         return ok("answers")
     try:
-        NovaCompute(nova).check_flavor(flavor)
+        drivers.build(conf, _cloud(config_files)).check_flavor(flavor)
     except ProviderError as error:
         if error.reason.code is Code.NOT_FOUND:
             return fail(f"no flavor {flavor}", "correct [controller_worker] amp_flavor_id")
@@ -157,7 +157,8 @@ def _nova(config_files: Sequence[str], settings: Settings) -> Result:
 
 def _image(config_files: Sequence[str], settings: Settings) -> Result:
     tag, owner = settings.amphora.image_tag, settings.amphora.image_owner
-    if not tag:
+    conf = config.parse(config_files)
+    if not tag and conf.sriov_provider.compute_driver == drivers.NOVA:
         return fail("no tag is set", "set [controller_worker] amp_image_tag")
-    found = NovaCompute(_cloud(config_files)).image_id(tag, owner)
+    found = drivers.build(conf, _cloud(config_files)).image_id(tag, owner)
     return ok(f"image {found} is the newest tagged {tag}")
