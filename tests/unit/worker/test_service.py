@@ -191,7 +191,7 @@ def test_heartbeats_are_heard_and_octavia_is_told(world: World, worker: service.
         _beat(worker, amphora.id, 3, listeners={listener: full}, pools={})
         until(lambda: world.agent.operating(listener) == "DEGRADED")
     assert running.error is None
-    (told,) = worker._agent.statistics  # type: ignore[attr-defined]
+    told = worker._agent.statistics[0]  # type: ignore[attr-defined]
     assert (told["id"], told["bytes_in"]) == (listener, 5)
 
 
