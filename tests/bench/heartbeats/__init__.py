@@ -1,0 +1,1 @@
+"""Heartbeats: ours and the stock health manager, side by side."""
