@@ -170,4 +170,6 @@ def _claim(told: dict[str, Any]) -> Claim:
         for key in ("vlan", "rates"):
             vf[key] = tuple(vf[key])
         saved = Saved(vf=VfState(**vf), **saved)
-    return Claim(saved=saved, **told)
+    # What a later release has added is not in the way of an earlier one.
+    known = {field.name for field in dataclasses.fields(Claim)}
+    return Claim(saved=saved, **{key: value for key, value in told.items() if key in known})

@@ -85,6 +85,9 @@ class StandinDriver(Driver):
         )
 
     def mend(self, device: str) -> None:
+        names = {link.name for link in self._links.all()}
+        if device in names and _inner(device) not in names:
+            return  # somebody has the other end
         self._links.delete(device)
         self._machine.fence.open(device)
         self._claims.remove(device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import threading
 import time
@@ -31,6 +32,15 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         store.remove("0000:01:10.0")
         store.remove("0000:01:10.0")
     assert fresh.of_port("p1") == ()
+
+
+def test_a_claim_of_a_later_release_is_read(tmp_path: Path) -> None:
+    store = Claims(tmp_path)
+    with store.locked():
+        store.write(CLAIM)
+    path = tmp_path / "0000:01:10.0.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"colour": "blue"}))
+    assert store.all() == (CLAIM,)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"port_id": "p1"}', '{"saved": {"vf": 3}}'])

@@ -207,13 +207,22 @@ def test_a_vf_in_use_whose_claim_cannot_be_read_is_let_alone(one: Host) -> None:
 
 
 def test_a_claim_of_nothing_that_cannot_be_read_is_dropped(one: Host) -> None:
-    one.ports.reconcile([])
+    one.standin.create_host_iface("e1", PORT, [], TUNNEL)
     _damage(one, "0000:09:00.1")
-    plug(one, TUNNEL)
     _damage(one, STANDIN)
     assert one.ports.reconcile([]) == Report()
     assert one.machine.claims.unreadable() == ()
     assert STANDIN not in one.links()
+
+
+def test_a_stand_in_in_use_whose_claim_cannot_be_read_is_let_alone(one: Host) -> None:
+    plug(one, TUNNEL)
+    _damage(one, STANDIN)
+    report = one.ports.reconcile([])
+    assert report == Report(foreign=(f"{STANDIN}: a stand-in without a claim",))
+    assert list(one.links("amphora")) == ["vip0"]
+    plug(one, TUNNEL)
+    assert one.ports.reconcile([P1]) == Report(kept=(P1,))
 
 
 def test_one_that_is_stuck_holds_up_no_other(one: Host, impatient: None) -> None:
