@@ -50,7 +50,9 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--operation", action="append", choices=OPERATIONS, help="may be repeated")
     parser.add_argument("--fault", action="append", choices=ALL, help="may be repeated")
     parser.add_argument("--phase", action="append", choices=phases.PHASES, help="may be repeated")
-    parser.add_argument("-k", default="", help="part of OPERATION|POINT|FAULT")
+    parser.add_argument(
+        "-k", action="append", help="part of OPERATION|POINT|FAULT; may be repeated"
+    )
     parser.add_argument("--results", type=here, help="written as it goes; what is in it is kept")
     parser.add_argument("--rst", type=here, help="write the table into this page")
     parser.add_argument("--show", action="store_true", help="what is in the results, no more")
@@ -126,9 +128,8 @@ class Matrix:
 
     def selected(self, scenario: phases.Scenario) -> bool:
         """Whether the command line asks for it."""
-        return self.wanted.k in scenario.key and (
-            not self.wanted.phase or scenario.phase in self.wanted.phase
-        )
+        named = not self.wanted.k or any(part in scenario.key for part in self.wanted.k)
+        return named and (not self.wanted.phase or scenario.phase in self.wanted.phase)
 
 
 def end(shown: Sequence[results.Result], page: Path | None) -> int:
