@@ -7,7 +7,7 @@ from typing import Any
 
 from sriov_provider import config
 from sriov_provider.cloud import Cloud
-from sriov_provider.compute.fleet import NovaFleet
+from sriov_provider.compute import drivers
 from sriov_provider.db.engine import Sessions
 from sriov_provider.records import ObjectType
 from sriov_provider.status.agent_client import AgentClient
@@ -26,12 +26,11 @@ def chores(
     """:param conf: from :func:`sriov_provider.config.parse`
     :param wake: called with the id of a job that is to be run
     """
-    if conf.sriov_provider.compute_driver != "nova":
-        return  # other drivers look after what they have made by themselves
     wanted, cloud = settings.upkeep, Cloud(conf)
-    interval = wanted.server_interval
-    servers = Servers(sessions, NovaFleet(cloud), interval, wanted.replace, wake)
-    yield Chore(SERVERS, interval, servers)
+    fleet, interval = drivers.fleet(conf, cloud), wanted.server_interval
+    if fleet is None:
+        return  # other drivers look after what they have made by themselves
+    yield Chore(SERVERS, interval, Servers(sessions, fleet, interval, wanted.replace, wake))
     agent = AgentClient(settings.sockets, wait=0)
     sweeper = Sweeper(
         sessions,
