@@ -45,6 +45,7 @@ ELSEWHERE = {
         "tests/functional/portdriver/libnetwork/engine.py",
         "command",
     ),
+    "sriov-provider local restore": ("tests/unit/cmd/test_local.py", "test_amphorae_come_back"),
     "sriov-provider worker": ("tests/packaging/test_wheel.py", "test_a_worker_starts_and_stops"),
     "sriov-amphora-firewall render": (
         "tests/functional/agent/test_cli.py",
