@@ -36,12 +36,13 @@ class Settings:
 def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
     """What ``SRIOV_IGB_*`` says."""
     cycles = int(env.get("SRIOV_IGB_CYCLES", "8"))
+    local = env.get("SRIOV_IGB_LOCAL", "") not in ("", "0")
     caches = Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Settings(
         cache=Path(env.get("SRIOV_IGB_DIR") or caches / "octavia-sriov-provider" / "igb"),
         accel=env.get("SRIOV_IGB_ACCEL", ""),
-        limit=float(env.get("SRIOV_IGB_LIMIT", 900 + 15 * cycles)),
+        limit=float(env.get("SRIOV_IGB_LIMIT", 1200 + 15 * cycles + 900 * local)),
         cycles=cycles,
-        local=env.get("SRIOV_IGB_LOCAL", "") not in ("", "0"),
+        local=local,
         optional=env.get("SRIOV_IGB_OPTIONAL", "") not in ("", "0"),
     )

@@ -17,7 +17,7 @@ from tests.igb import initrd, recipe, site
 from tests.igb.commands import run
 from tests.igb.settings import Settings, Unavailable
 
-_APT = ('APT::Install-Recommends "false"', 'Acquire::Languages "none"')
+_APT = ('APT::Install-Recommends "false"', 'Acquire::Languages "none"', 'Acquire::Retries "3"')
 _LEAVE_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*")
 
 

@@ -15,7 +15,7 @@ class Check:
 
     name: str
     function: str
-    limit: float = 150.0
+    limit: float = 300.0
     for_each: float = 0.0
     local: bool = False
 
@@ -32,7 +32,7 @@ CHECKS = (
     Check("SCTP listener: firewall, LVS and traffic", "balancing:sctp"),
     Check("a VIP moves between VFs of two cards", "pair:moves"),
     Check("the port driver killed in the middle of its steps", "cycle:kills", for_each=15.0),
-    Check("an amphora of the local compute driver", "whole:life", 600.0, local=True),
+    Check("an amphora of the local compute driver", "whole:life", 900.0, local=True),
 )
 
 

@@ -49,6 +49,7 @@ class Port:
 
     :ivar vf: PCI address
     :ivar neutron: as Neutron would tell of it
+    :ivar before: packets that the VF had received and sent when it was plugged
     """
 
     host: int
@@ -57,6 +58,12 @@ class Port:
     vf: str
     neutron: Mapping[str, Any]
     network: Mapping[str, Any]
+    before: tuple[int, int]
+
+    def packets(self) -> tuple[int, int]:
+        """Received and sent since it was plugged."""
+        was, now = self.before, _packets(self.name, self.space)
+        return now[0] - was[0], now[1] - was[1]
 
 
 class LeftOut(Exception):
@@ -142,7 +149,8 @@ class Ground:
         network = _network(vlan, mtu)
         neutron = {**_port(address, network), **more}
         plugged = self.hosts[host].plug(neutron, [], network, space.name, name)
-        port = Port(host, space, name, plugged.device, neutron, network)
+        before = _packets(name, space)
+        port = Port(host, space, name, plugged.device, neutron, network, before)
         self.callback(lambda: self.unplug(port))
         self._ports.append(port)
         return port
@@ -157,9 +165,12 @@ class Ground:
     def count(self, port: Port) -> None:
         """Note its traffic; somebody else takes it away."""
         self._ports.remove(port)
-        counted = link(port.name, port.space.name)["stats64"]
-        if counted["rx"]["packets"] and counted["tx"]["packets"]:
-            self._traffic.add(port.vf)
+        self.saw(port.vf, port.packets())
+
+    def saw(self, vf: str, packets: tuple[int, int]) -> None:
+        """:param packets: received and sent"""
+        if all(packets):
+            self._traffic.add(vf)
 
     def up(self, port: Port, address: str | None = None) -> None:
         """Give it its address, and wait until packets can go."""
@@ -182,6 +193,11 @@ class Ground:
         port = self.plug(space, scenario.VIP_DEVICE, address, host, vlan)
         self.up(port, address)
         return space, port
+
+
+def _packets(name: str, space: Space) -> tuple[int, int]:
+    counted = link(name, space.name)["stats64"]
+    return counted["rx"]["packets"], counted["tx"]["packets"]
 
 
 def _network(vlan: int | None, mtu: int) -> dict[str, Any]:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from unittest import mock
 
+from sriov_provider.portdriver import entered
 from sriov_provider.portdriver.base import Settings
 from sriov_provider.portdriver.host import HostPorts
 from tests.igb.guest.ground import PHYSNET, STATE, Ground
+
+_COUNTS = Path("/proc/thread-self/net/dev")
+# Of the numbers in a line of it.
+_RECEIVED, _SENT = 1, 9
 
 
 def life(ground: Ground) -> None:
@@ -15,10 +21,7 @@ def life(ground: Ground) -> None:
     # Half a minute of imports, which no other check needs.
     from tests.functional.local import scenes, stage, stage_lb
 
-    wires = [
-        HostPorts(Settings(((PHYSNET, card.pf),), STATE / f"local-{card.pf}"))
-        for card in ground.cards
-    ]
+    wires = [_Counting(ground, card.pf) for card in ground.cards]
 
     class OnVfs(stage.Stage):
         """The amphora's ports on one card, those of clients and members on the other one."""
@@ -33,4 +36,27 @@ def life(ground: Ground) -> None:
     with mock.patch.object(stage_lb, "Stage", OnVfs):
         scenes.life()
     for one in wires:
-        one.reconcile(())
+        for port in one.plugged():
+            one.unplug(port.port_id)
+
+
+class _Counting(HostPorts):
+    """Notes the traffic of what it takes away."""
+
+    def __init__(self, ground: Ground, pf: str) -> None:
+        super().__init__(Settings(((PHYSNET, pf),), STATE / f"local-{pf}"))
+        self._ground = ground
+
+    def unplug(self, neutron_port_id: str) -> None:
+        for port in self.plugged():
+            if port.port_id == neutron_port_id:
+                count = functools.partial(_packets, port.name)
+                self._ground.saw(port.device, entered.inside(port.namespace, count))
+        super().unplug(neutron_port_id)
+
+
+def _packets(name: str) -> tuple[int, int]:
+    """Of an interface of the namespace the calling thread is in."""
+    lines = (line.split(":") for line in _COUNTS.read_text().splitlines()[2:])
+    numbers = {known.strip(): counts.split() for known, counts in lines}[name]
+    return int(numbers[_RECEIVED]), int(numbers[_SENT])
