@@ -11,7 +11,7 @@ from tests.igb.guest.cards import until
 from tests.igb.guest.ground import Ground, Space
 
 _ANSWER = "member:hello"
-_STRANGE = 3
+_STRANGERS, _BRIEF = 2, 1.0
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,11 @@ class _World:
     client: Space
     member: Space
 
-    def asked(self, transport: str, source: str = scenario.CLIENT) -> str:
-        return peers.ask(self.client, transport, source, scenario.VIP, scenario.PORTS[transport])
+    def asked(self, transport: str) -> str:
+        return self.told(transport, scenario.CLIENT, scenario.PORTS[transport], peers.PATIENCE)
+
+    def told(self, transport: str, source: str, port: int, patience: float = _BRIEF) -> str:
+        return peers.ask(self.client, transport, source, scenario.VIP, port, patience)
 
     def serves(self, transport: str, program: str) -> None:
         """The client is served, and the stranger is dropped and counted."""
@@ -33,13 +36,13 @@ class _World:
             except AssertionError as problem:
                 raise AssertionError(f"{problem}\n{self.amphora.explain(program)}") from None
             before = self._counted(transport)
-            for _ in range(_STRANGE):
+            for _ in range(_STRANGERS):
                 assert self.asked(transport) == _ANSWER
-                told = self.asked(transport, scenario.STRANGER)
+                told = self.told(transport, scenario.STRANGER, scenario.PORTS[transport])
                 assert told == "", f"a stranger was told {told}"
             after = self._counted(transport)
-        assert after[0] >= before[0] + _STRANGE, f"accepted: {before[0]}, then {after[0]}"
-        assert after[1] >= before[1] + _STRANGE, f"refused: {before[1]}, then {after[1]}"
+        assert after[0] >= before[0] + _STRANGERS, f"accepted: {before[0]}, then {after[0]}"
+        assert after[1] >= before[1] + _STRANGERS, f"refused: {before[1]}, then {after[1]}"
 
     def _counted(self, transport: str) -> tuple[int, int]:
         """Packets accepted and refused for the listener."""
@@ -55,6 +58,7 @@ def _world(ground: Ground) -> _World:
     client, _ = ground.station("client", scenario.CLIENT, vlan=scenario.VIP_VLAN)
     client.ip("addr", "add", f"{scenario.STRANGER}/24", "dev", scenario.VIP_DEVICE)
     member, _ = ground.station("member", scenario.SERVER, vlan=scenario.MEMBER_VLAN)
+    ground.ready()
     return _World(amphora, client, member)
 
 
@@ -67,7 +71,7 @@ def tcp(ground: Ground) -> None:
     world.serves("tcp", "haproxy")
     port = scenario.CLOSED_PORT
     with peers.serve(world.amphora.space, "tcp", scenario.VIP, port):
-        told = peers.ask(world.client, "tcp", scenario.CLIENT, scenario.VIP, port)
+        told = world.told("tcp", scenario.CLIENT, port)
     assert told == "", "a port without a listener answered"
 
 

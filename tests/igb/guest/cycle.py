@@ -21,6 +21,7 @@ def life(ground: Ground) -> None:
         port = ground.plug(space, "eth1", "198.18.16.1", vlan=7, mtu=1400, qos_policy=_RATE)
         _as_told(ground, port)
         ground.up(port, "198.18.16.1")
+        ground.ready()
         again = ground.hosts[0].plug(port.neutron, [], port.network, space.name, "eth1")
         assert again.device == port.vf, "plugged twice"
         assert [p.device for p in ground.hosts[0].plugged()] == [port.vf]
@@ -102,6 +103,7 @@ def refused_mac(ground: Ground) -> None:
     """Who lives in the namespace may not take another MAC address."""
     a, port = ground.station("a", "198.18.16.1", host=0)
     ground.station("b", "198.18.16.2", host=0)
+    ground.ready()
     assert a.reaches("198.18.16.2")
     change = ("ip", "link", "set", "eth1")
     assert a.works(*change, "mtu", "1400"), "no change at all is possible"
@@ -109,5 +111,6 @@ def refused_mac(ground: Ground) -> None:
     a.ip("link", "set", "eth1", "down")
     assert not a.works(*change, "address", _OWN), "another address was taken while down"
     ground.up(port)
+    ground.ready()
     assert link("eth1", "a")["address"] == port.neutron["mac_address"]
     assert a.reaches("198.18.16.2")

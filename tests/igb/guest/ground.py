@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -173,26 +174,28 @@ class Ground:
             self._traffic.add(vf)
 
     def up(self, port: Port, address: str | None = None) -> None:
-        """Give it its address, and wait until packets can go."""
+        """Give it its address; see :meth:`ready`."""
         if address:
             port.space.ip("addr", "add", f"{address}/24", "dev", port.name)
         port.space.ip("link", "set", port.name, "up")
-        self.carrier(port)
 
-    def carrier(self, port: Port) -> None:
-        until(
-            lambda: "LOWER_UP" in link(port.name, port.space.name)["flags"],
-            f"VF {port.vf} has no carrier",
-        )
+    def ready(self) -> None:
+        """Wait until packets can go through all ports: seconds, which cards spend side by side."""
+        for port in self._ports:
+            until(functools.partial(_carries, port), f"VF {port.vf} has no carrier")
 
     def station(
         self, name: str, address: str, host: int = 1, vlan: int | None = None
     ) -> tuple[Space, Port]:
-        """A namespace of this name with one VF, ready for traffic."""
+        """A namespace of this name with one VF that is up."""
         space = self.space(name)
         port = self.plug(space, scenario.VIP_DEVICE, address, host, vlan)
         self.up(port, address)
         return space, port
+
+
+def _carries(port: Port) -> bool:
+    return "LOWER_UP" in link(port.name, port.space.name)["flags"]
 
 
 def _packets(name: str, space: Space) -> tuple[int, int]:

@@ -21,6 +21,7 @@ def moves(ground: Ground) -> None:
     _SCRIPT.chmod(0o755)
     a, b = (_amphora(ground, key, host) for host, key in enumerate(("a", "b")))
     client, _ = ground.station("client", scenario.CLIENT, vlan=scenario.VIP_VLAN)
+    ground.ready()
     a.keepalived("vrrp", ground.rendered["vrrp"]["a"], "--vrrp")
     until(lambda: _has(a), "the first has no VIP")
     b.keepalived("vrrp", ground.rendered["vrrp"]["b"], "--vrrp")

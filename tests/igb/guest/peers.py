@@ -47,11 +47,18 @@ def _answer(opened: socket.socket, transport: str) -> None:
         one.sendall(_NAME + one.recv(2048))
 
 
-def ask(space: Space, transport: str, source: str, address: str, port: int) -> str:
+def ask(
+    space: Space,
+    transport: str,
+    source: str,
+    address: str,
+    port: int,
+    patience: float = PATIENCE,
+) -> str:
     """What came back for one message; empty when nothing did."""
     kind, protocol = _KINDS[transport]
     with space.socket(socket.AF_INET, kind, protocol) as opened:
-        opened.settimeout(PATIENCE)
+        opened.settimeout(patience)
         opened.bind((source, 0))
         try:
             opened.connect((address, port))

@@ -10,6 +10,7 @@ def reach(ground: Ground) -> None:
     a, _ = ground.station("a", "198.18.16.1", host=0)
     ground.station("b", "198.18.16.2", host=0)
     ground.station("c", "198.18.16.3", host=1)
+    ground.ready()
     assert a.reaches("198.18.16.2"), "not within a card"
     assert a.reaches("198.18.16.3"), "not from card to card"
 
@@ -21,6 +22,7 @@ def vlans(ground: Ground) -> None:
     ground.station("c", "198.18.16.3", host=1, vlan=8)
     ground.station("d", "198.18.16.4", host=0, vlan=7)
     ground.station("e", "198.18.16.5", host=1, vlan=7)
+    ground.ready()
     assert a.reaches("198.18.16.4"), "not within segment 7, one card"
     assert a.reaches("198.18.16.5"), "not within segment 7, two cards"
     for address in ("198.18.16.2", "198.18.16.3"):
