@@ -8,9 +8,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sriov_provider import cloud_errors
 from sriov_provider.cloud import COMPUTE, IMAGE, Cloud
-from sriov_provider.compute import binding
+from sriov_provider.compute import binding, images
 from sriov_provider.compute.base import OWNER_KEY, ReadBack, Server, ServerSpec
 from sriov_provider.network.base import Port
 from sriov_provider.rest import Rest
@@ -55,14 +54,7 @@ class NovaCompute:
         """Nova is there already."""
 
     def image_id(self, tag: str, owner: str | None) -> str:
-        query = {"tag": tag, "status": "active", "sort": "created_at:desc", "limit": 1}
-        if owner:
-            query["owner"] = owner
-        images = self._glance.get("/images", **query)["images"]
-        if not images:
-            by = f" owned by {owner}" if owner else ""
-            raise cloud_errors.not_found(f"There is no active image tagged '{tag}'{by}.")
-        return str(images[0]["id"])
+        return images.newest(self._glance, tag, owner)
 
     def check_flavor(self, flavor: str) -> None:
         self._nova.get(f"/flavors/{flavor}")

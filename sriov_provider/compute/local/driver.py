@@ -7,12 +7,11 @@ import threading
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from sriov_provider import cloud_errors, vnic
+from sriov_provider import vnic
 from sriov_provider.cloud import Cloud
-from sriov_provider.compute import binding
+from sriov_provider.compute import binding, refusals
 from sriov_provider.compute.base import ReadBack, Server, ServerSpec
 from sriov_provider.config_local import Local, local
-from sriov_provider.errors import Code, ProviderError
 from sriov_provider.network.base import Port
 from sriov_provider.portdriver.base import OSVIF
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from sriov_provider.compute.local.node import Node
     from sriov_provider.compute.local.records import Amphora
 
-_STRICT = "anti-affinity"
 _PACKAGES = ("octavia", "octavia-sriov-provider")
 
 
@@ -50,19 +48,10 @@ class LocalCompute:
         return "local:" + ",".join(_version(name) for name in _PACKAGES)
 
     def check_flavor(self, flavor: str) -> None:
-        if flavor and flavor not in self._settings.flavors:
-            known = ", ".join(sorted(self._settings.flavors)) or "none"
-            text = f"[local_compute] flavors has no '{flavor}' (there are: {known})."
-            raise cloud_errors.not_found(text)
+        refusals.unknown_flavor(flavor, "local_compute", self._settings.flavors)
 
     def ensure_server_group(self, name: str, policy: str) -> str:
-        if policy == _STRICT:
-            raise ProviderError(
-                Code.UNSUPPORTED,
-                "The two amphorae of this load balancer cannot be kept on different hosts.",
-                "compute_driver local knows this host alone: anti-affinity is soft or off here "
-                "(flavor key anti_affinity, [nova] anti_affinity_policy).",
-            )
+        refusals.strict_placement(policy, "compute_driver local knows this host alone")
         return name
 
     def delete_server_group(self, group_id: str) -> None:
@@ -71,12 +60,7 @@ class LocalCompute:
     def create_server(self, spec: ServerSpec) -> Server:
         self.check_flavor(spec.flavor)
         if not spec.files:
-            raise ProviderError(
-                Code.CONFIGURATION,
-                "The load balancer service is not set up completely.",
-                "[controller_worker] user_data_config_drive needs cloud-init, which amphorae of "
-                "compute_driver local do not run.",
-            )
+            raise refusals.cloud_init("amphorae of compute_driver local")
         return self._server(self._node.create(spec, spec.image_id))
 
     def find_server(self, name: str) -> Server | None:

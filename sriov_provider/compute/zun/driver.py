@@ -12,9 +12,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from sriov_provider import cloud_errors
 from sriov_provider.cloud import CONTAINER, IMAGE, Cloud
-from sriov_provider.compute import binding
+from sriov_provider.compute import binding, images, refusals
 from sriov_provider.compute.base import OWNER_KEY, ReadBack, Server, ServerSpec
 from sriov_provider.config_zun import Zun, zun
 from sriov_provider.errors import Code, ProviderError
@@ -23,7 +22,6 @@ from sriov_provider.rest import Rest
 
 LOG = logging.getLogger(__name__)
 
-_STRICT = "anti-affinity"
 # Zun's words for what a server's status says; others are told in capitals.
 _STATUS = {
     "Creating": "BUILD",
@@ -53,29 +51,13 @@ class ZunCompute:
     def image_id(self, tag: str, owner: str | None) -> str:
         if self._settings.image:
             return self._settings.image
-        query = {"tag": tag, "status": "active", "sort": "created_at:desc", "limit": 1}
-        if owner:
-            query["owner"] = owner
-        images = self._glance.get("/images", **query)["images"]
-        if not images:
-            by = f" owned by {owner}" if owner else ""
-            raise cloud_errors.not_found(f"There is no active image tagged '{tag}'{by}.")
-        return str(images[0]["id"])
+        return images.newest(self._glance, tag, owner)
 
     def check_flavor(self, flavor: str) -> None:
-        if flavor and flavor not in self._settings.flavors:
-            known = ", ".join(sorted(self._settings.flavors)) or "none"
-            text = f"[zun_compute] flavors has no '{flavor}' (there are: {known})."
-            raise cloud_errors.not_found(text)
+        refusals.unknown_flavor(flavor, "zun_compute", self._settings.flavors)
 
     def ensure_server_group(self, name: str, policy: str) -> str:
-        if policy == _STRICT:
-            raise ProviderError(
-                Code.UNSUPPORTED,
-                "The two amphorae of this load balancer cannot be kept on different hosts.",
-                "Zun has no server groups: anti-affinity is soft or off here (flavor key "
-                "anti_affinity, [nova] anti_affinity_policy).",
-            )
+        refusals.strict_placement(policy, "Zun has no server groups")
         return name
 
     def delete_server_group(self, group_id: str) -> None:
@@ -84,12 +66,7 @@ class ZunCompute:
     def create_server(self, spec: ServerSpec) -> Server:
         self.check_flavor(spec.flavor)
         if spec.user_data:
-            raise ProviderError(
-                Code.CONFIGURATION,
-                "The load balancer service is not set up completely.",
-                "[controller_worker] user_data_config_drive needs cloud-init, which containers do "
-                "not run.",
-            )
+            raise refusals.cloud_init("containers")
         body = request(spec, self._settings)
         answer = self._zun.call(
             "POST", "/containers", json=body, params={"run": "true"}, secret=True
