@@ -57,6 +57,8 @@ def octavia(settings: Settings, ids: dict[str, str]) -> dict[str, Section]:
             "amp_flavor_id": FLAVOR,
             "amp_image_tag": "",
         },
+        # nobody is to be replaced while the machine is busy
+        "health_manager": {**whole["health_manager"], "heartbeat_timeout": 60},
         "sriov_provider": ours,
         "local_compute": {
             "state_path": STATE / "amphorae",

@@ -12,7 +12,7 @@ from tests.demo.settings import LIVE, Settings
 
 HERE = Path(__file__).resolve().parent
 # What decides about the content of the databases, beside the demo's own files.
-INPUTS = ("settings.py", "conf.py", "bootstrap.py", "cloud.py")
+INPUTS = ("settings.py", "bootstrap.py", "cloud.py")
 STATE = LIVE / "local"
 # Of the amphorae; [local_compute] flavors has it.
 FLAVOR = "amphora"
