@@ -168,16 +168,17 @@ def _said_ready(ear: socket.socket, process: subprocess.Popen[bytes]) -> bool:
 
 
 def _end(pid: int) -> None:
-    deadline = time.monotonic() + _STOP
-    sent = signal.SIGTERM
-    with contextlib.suppress(ProcessLookupError):
-        while True:
+    """It is gone afterwards: whoever is started next wants its sockets."""
+    for sent in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, sent)
-            if sent == signal.SIGKILL:
-                return
-            while time.monotonic() < deadline and _alive(pid):
-                time.sleep(_PAUSE)
-            sent = signal.SIGKILL
+        deadline = time.monotonic() + _STOP
+        while _alive(pid):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(_PAUSE)
+        else:
+            return
 
 
 def _alive(pid: int) -> bool:
