@@ -75,6 +75,9 @@ class Card(Protocol):
     def locate(self, address: str) -> tuple[Pf, Vf] | None:
         """A VF and its PF by the VF's PCI address; None: gone."""
 
+    def netdev(self, address: str) -> str | None:
+        """Name of a VF's interface; None while that is in a namespace or there is none."""
+
     def create(self, pf: str, number: int) -> None:
         """Make VFs on a PF that has none; they appear some time after."""
 

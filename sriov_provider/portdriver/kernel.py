@@ -41,6 +41,7 @@ class Link:
 
     :ivar parent: what it belongs to; of a VF its PCI address
     :ivar master: index of its bridge
+    :ivar addresses: of more than link scope, where they were asked for
     """
 
     index: int
@@ -72,7 +73,10 @@ class Links(Protocol):
     All raise :class:`NamespaceGoneError` and :class:`RefusedError`.
     """
 
-    def all(self, namespace: Namespace | None = None) -> tuple[Link, ...]: ...
+    def all(self, namespace: Namespace | None = None, addresses: bool = False) -> tuple[Link, ...]:
+        """:param addresses: whether theirs are asked for, too"""
+
+    def named(self, name: str, namespace: Namespace | None = None) -> Link | None: ...
 
     def change(self, index: int, change: Change, namespace: Namespace | None = None) -> None: ...
 

@@ -51,6 +51,9 @@ class KernelCard:
                 return pf, found
         return None
 
+    def netdev(self, address: str) -> str | None:
+        return next(iter(_names(self._pci / address / "net")), None)
+
     def create(self, pf: str, number: int) -> None:
         with refused(f"{number} VFs cannot be made on {pf}"):
             (self._net / pf / "device/sriov_numvfs").write_text(str(number))

@@ -21,8 +21,11 @@ _GLOBAL = 0  # RT_SCOPE_UNIVERSE
 class KernelLinks:
     """:class:`~sriov_provider.portdriver.kernel.Links` of this machine."""
 
-    def all(self, namespace: Namespace | None = None) -> tuple[Link, ...]:
-        return entered.inside(namespace, _read)
+    def all(self, namespace: Namespace | None = None, addresses: bool = False) -> tuple[Link, ...]:
+        return entered.inside(namespace, lambda: _read(addresses))
+
+    def named(self, name: str, namespace: Namespace | None = None) -> Link | None:
+        return entered.inside(namespace, lambda: _one(name))
 
     def change(self, index: int, change: Change, namespace: Namespace | None = None) -> None:
         with refused(f"interface {index} cannot be given {_words(change)}"):
@@ -87,13 +90,23 @@ def _index(ip: Any, name: str) -> int | None:
     return next(iter(ip.link_lookup(ifname=name)), None)
 
 
-def _read() -> tuple[Link, ...]:
+def _read(with_addresses: bool) -> tuple[Link, ...]:
     with IPRoute() as ip:
         addresses: dict[int, list[str]] = {}
-        for one in ip.get_addr():
+        for one in ip.get_addr() if with_addresses else ():
             if one["scope"] == _GLOBAL:
                 addresses.setdefault(one["index"], []).append(one.get_attr("IFA_ADDRESS"))
         return tuple(_link(one, addresses.get(one["index"], [])) for one in ip.get_links())
+
+
+def _one(name: str) -> Link | None:
+    try:
+        with IPRoute() as ip:
+            return next((_link(one, []) for one in ip.link("get", ifname=name)), None)
+    except NetlinkError as error:
+        if error.code != errno.ENODEV:
+            raise
+    return None
 
 
 def _link(told: Any, addresses: list[str]) -> Link:

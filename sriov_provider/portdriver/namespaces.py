@@ -89,7 +89,7 @@ def by_mac(links: Links, mac: str, namespace: Namespace | None = None) -> Link |
 
 
 def by_name(links: Links, name: str, namespace: Namespace | None = None) -> Link | None:
-    return next((x for x in links.all(namespace) if x.name == name), None)
+    return links.named(name, namespace)
 
 
 def _settle(links: Links, link: Link, wish: Change, namespace: Namespace | None = None) -> None:

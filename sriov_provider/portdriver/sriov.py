@@ -63,7 +63,7 @@ class SriovDriver(Driver):
             [(name, self._machine.card.pf(name)) for name in names],
             claims,
             self._claims.unreadable(),
-            self._links.all(),
+            self._links.all(addresses=True),
         )
         held = {claim.device for claim in claims}
         return tuple(sorted(f"{a}: {why}" for a, why in found.used.items() if a not in held))
@@ -89,7 +89,7 @@ class SriovDriver(Driver):
             pool.pfs_of(machine.card, machine.links, self._settings, wish.physnet),
             self._claims.all(),
             self._claims.unreadable(),
-            machine.links.all(),
+            machine.links.all(addresses=True),
         )
         steps = Steps.of(machine.card, machine.links, pool.choose(found, wish))
         taken = Claim(

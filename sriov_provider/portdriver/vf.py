@@ -123,8 +123,7 @@ class Steps:
 
     def seen(self) -> Link | None:
         """The interface, if it is on the host now."""
-        located = self.card.locate(self.address)
-        name = located[1].netdev if located else None
+        name = self.card.netdev(self.address)
         return by_name(self.links, name) if name else None
 
     def _set(self, now: VfState, wanted: VfState) -> None:

@@ -147,7 +147,9 @@ def test_interfaces_as_they_are(host: Namespace) -> None:
     links = {link.name: link for link in KernelLinks().all(host.name)}
     change = Change(master=links["br0"].index, up=True)
     host.inside(lambda: KernelLinks().change(links["dev0"].index, change))
-    links = {link.name: link for link in KernelLinks().all(host.name)}
+    links = {link.name: link for link in KernelLinks().all(host.name, addresses=True)}
+    assert KernelLinks().named("br0", host.name) == links["br0"]
+    assert KernelLinks().named("br1", host.name) is None
     dev0, br0 = links["dev0"], links["br0"]
     assert (dev0.up, dev0.master, dev0.addresses) == (True, br0.index, ("192.0.2.9",))
     assert (br0.kind, br0.up, links["dev1"].master) == ("bridge", False, None)

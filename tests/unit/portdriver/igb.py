@@ -72,6 +72,10 @@ class Igb:
         found = [pf for name in names if (pf := self.pf(name))]
         return next(((pf, vf) for pf in found for vf in pf.vfs if vf.address == address), None)
 
+    def netdev(self, address: str) -> str | None:
+        located = self.locate(address)
+        return located[1].netdev if located else None
+
     def create(self, pf: str, number: int) -> None:
         with self.world() as world:
             card = world["pfs"][pf]
@@ -188,7 +192,10 @@ class IgbLinks:
     def __init__(self, igb: Igb) -> None:
         self._igb = igb
 
-    def all(self, namespace: Namespace | None = None) -> tuple[Link, ...]:
+    def named(self, name: str, namespace: Namespace | None = None) -> Link | None:
+        return next((link for link in self.all(namespace) if link.name == name), None)
+
+    def all(self, namespace: Namespace | None = None, addresses: bool = False) -> tuple[Link, ...]:
         with self._igb.world() as world:
             where = _where(world, namespace)
             if where == HOST:

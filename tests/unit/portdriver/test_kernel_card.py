@@ -81,6 +81,12 @@ def test_a_vf_is_found_by_its_address(sysfs: Path) -> None:
     assert KernelCard(sysfs).locate("0000:09:00.0") is None
 
 
+def test_the_interface_of_a_vf(sysfs: Path) -> None:
+    card = KernelCard(sysfs)
+    names = [card.netdev(f"0000:01:10.{index}") for index in (0, 1, 2)]
+    assert names == ["eth5", None, None]
+
+
 def test_what_is_on_top_of_a_vf(sysfs: Path) -> None:
     (sysfs / PF / "../0000:01:10.0/net/eth5/upper_macvtap0").mkdir()
     found = KernelCard(sysfs).locate("0000:01:10.0")

@@ -166,8 +166,8 @@ class _Blind:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._links, name)
 
-    def all(self, namespace: Any = None) -> Any:
-        return tuple(_with(link, None, "parent") for link in self._links.all(namespace))
+    def all(self, *given: Any, **named: Any) -> Any:
+        return tuple(_with(link, None, "parent") for link in self._links.all(*given, **named))
 
 
 def _with(thing: Any, value: Any, field: str = "links") -> Any:
