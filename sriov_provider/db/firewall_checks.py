@@ -10,9 +10,10 @@ it is written with the rules.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import datetime
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -125,21 +126,27 @@ def claim(
     :returns: those that no other worker took first
     """
     watched = sorted(seen, key=lambda w: w.amphora_id)  # in this order nobody waits in a circle
-    return sessions.run(lambda s: tuple(w for w in watched if _take(s, w.amphora_id, now, until)))
+    ids = [w.amphora_id for w in watched]
+    try:
+        won = sessions.run(lambda s: _take_all(s, ids, now, until))
+    except _ContendedError:
+        won = sessions.run(lambda s: [i for i in ids if _take(s, [i], now, until)])
+    return tuple(w for w in watched if w.amphora_id in won)
 
 
 def settle(session: Session, looks: Iterable[Look], now: datetime.datetime) -> None:
-    """Write what came of looks."""
+    """Write what came of looks; those of which the same came in one statement."""
+    check = models.FirewallCheck
+    same: dict[tuple[Any, ...], list[str]] = collections.defaultdict(list)
     for look in sorted(looks, key=lambda k: k.watched.amphora_id):
         new = len(set(look.missing) - set(look.watched.missing))
-        values: dict[str, Any] = {
-            "due_at": look.due_at,
-            "failures": look.failures,
-            "vanished": models.FirewallCheck.vanished + new,
-        }
-        if look.answered:
-            values |= {"checked_at": now, "missing": list(look.missing) or None}
-        _update(session, look.watched.amphora_id, values)
+        came = (look.due_at, look.failures, look.answered, look.missing, new)
+        same[came].append(look.watched.amphora_id)
+    for (due_at, failures, answered, missing, new), ids in same.items():
+        values: dict[str, Any] = {"due_at": due_at, "failures": failures}
+        values |= {"vanished": check.vanished + new} if new else {}
+        values |= {"checked_at": now, "missing": list(missing) or None} if answered else {}
+        _update(session, ids, values)
 
 
 def suspect(session: Session, watched: Watched, job: Job) -> bool:
@@ -182,7 +189,7 @@ def repaired(
     }
     if repair.repaired is not False:
         values["checked_at"] = now
-    _update(session, repair.amphora_id, values)
+    _update(session, [repair.amphora_id], values)
 
 
 def watched(session: Session, load_balancer_id: str | None = None) -> tuple[Watched, ...]:
@@ -241,15 +248,27 @@ def _record(row: sa.Row[Any]) -> Watched:
     return Watched(**values)
 
 
+class _ContendedError(Exception):
+    """Others have taken some of them: what was changed is to be rolled back."""
+
+
+def _take_all(
+    session: Session, ids: Sequence[str], now: datetime.datetime, until: datetime.datetime
+) -> Sequence[str]:
+    if _take(session, ids, now, until) < len(ids):
+        raise _ContendedError
+    return ids
+
+
 def _take(
-    session: Session, amphora_id: str, now: datetime.datetime, until: datetime.datetime
-) -> bool:
+    session: Session, ids: Sequence[str], now: datetime.datetime, until: datetime.datetime
+) -> int:
     check = models.FirewallCheck
-    query = sa.update(check).where(check.amphora_id == amphora_id, check.due_at <= now)
-    return jobs.changed(session, query.values(due_at=until)) == 1
+    query = sa.update(check).where(check.amphora_id.in_(ids), check.due_at <= now)
+    return jobs.changed(session, query.values(due_at=until))
 
 
-def _update(session: Session, amphora_id: str, values: dict[str, Any]) -> None:
+def _update(session: Session, ids: Sequence[str], values: dict[str, Any]) -> None:
     check = models.FirewallCheck
-    query = sa.update(check).where(check.amphora_id == amphora_id).values(values)
+    query = sa.update(check).where(check.amphora_id.in_(ids)).values(values)
     jobs.changed(session, query)

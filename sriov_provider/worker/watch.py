@@ -5,6 +5,7 @@ were away while something changed."""
 from __future__ import annotations
 
 import datetime
+import itertools
 import logging
 import random
 import threading
@@ -31,6 +32,8 @@ LOG = logging.getLogger(__name__)
 # Amphorae taken at once, and asked at the same time.
 BATCH = 32
 AT_ONCE = 4
+# Times of the next look among those of a batch.
+_TIMES = 4
 # Seconds between two questions whether there is something to look at.
 _TICK = 1.0
 # Seconds after which others may look at what this worker has taken; longer than a batch takes.
@@ -104,19 +107,31 @@ class Watch:
         ids = [watched.amphora_id for watched in mine]
         macs = self._sessions.read(lambda s: firewall_checks.macs(s, ids))
 
-        def ask(watched: Watched) -> Look | None:
-            return self._ask(watched, macs[watched.amphora_id], now)
+        # A few for all that are in order: one statement writes what came of many.
+        times = [self._next(now, 0) for _ in range(_TIMES)]
+
+        def ask(watched: Watched, again: datetime.datetime) -> Look | None:
+            return self._ask(watched, macs[watched.amphora_id], now, again)
 
         if len(mine) == 1:
-            looks = [ask(mine[0])]
+            looks = [ask(mine[0], times[0])]
         else:
             with ThreadPoolExecutor(min(AT_ONCE, len(mine)), "firewall") as threads:
-                looks = list(threads.map(ask, mine))
+                looks = list(threads.map(ask, mine, itertools.cycle(times)))
         quiet = [look for look in looks if look]
         self._sessions.run(lambda s: firewall_checks.settle(s, quiet, utcnow()))
 
-    def _ask(self, watched: Watched, macs: tuple[str, ...], now: datetime.datetime) -> Look | None:
-        """None when what came of it is written already."""
+    def _ask(
+        self,
+        watched: Watched,
+        macs: tuple[str, ...],
+        now: datetime.datetime,
+        again: datetime.datetime,
+    ) -> Look | None:
+        """None when what came of it is written already.
+
+        :param again: when it is looked at next if it is in order
+        """
         try:
             state = self._state(Endpoint(watched.amphora_id, watched.address))
         except ProviderError as error:
@@ -124,11 +139,11 @@ class Watch:
         missing = drift.missing(macs, state)
         _tell(watched, missing)
         if not watched.stale and not drift.differs(watched.digest, state):
-            return Look(watched, self._next(now, 0), True, 0, missing)
+            return Look(watched, again, True, 0, missing)
         # One that cannot be repaired is not tried again sooner because its agent answers.
         failures = watched.failures + int(watched.stale)
-        again = self._next(now, failures)
-        self.told(watched, state, Look(watched, again, True, failures, missing))
+        later = self._next(now, failures)
+        self.told(watched, state, Look(watched, later, True, failures, missing))
         return None
 
     def _state(self, endpoint: Endpoint) -> FirewallState:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from tests.bench.load.world import World, cpu, memory
 
 # Seconds an operation, and all that were asked for together, may take.
-PATIENCE, LONG_PATIENCE = 60.0, 900.0
+PATIENCE, LONG_PATIENCE = 60.0, 2400.0
 # Threads that work on jobs; the others have rounds of their own.
 _WORKING = ("job", "task")
 _SETTLED = 0.25
