@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+# On a machine that is slow, or busy, everything may take so many times longer.
+PATIENCE = float(os.environ.get("SRIOV_DEMO_PATIENCE", "1"))
 
 
 class DemoFailure(Exception):
@@ -64,6 +68,7 @@ def wait_for(what: str, probe: object, seconds: float = 30.0, pause: float = 0.2
 
     Raises DemoFailure after *seconds*, naming *what* was waited for.
     """
+    seconds *= PATIENCE
     end = time.monotonic() + seconds
     while True:
         value = probe()  # type: ignore[operator]
