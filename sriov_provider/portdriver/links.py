@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,7 +39,13 @@ class KernelLinks:
             entered.opened(target) as handle,
             refused(f"interface {index} cannot be moved to {target or 'the host'} as {name}"),
         ):
-            entered.inside(source, lambda: _set(index, net_ns_fd=handle, ifname=name))
+            # A small number inside: the stock agent fails on an interface's above 255.
+            small = {"new_ifindex": self._free(target)} if target is not None else {}
+            entered.inside(source, lambda: _set(index, net_ns_fd=handle, ifname=name, **small))
+
+    def _free(self, namespace: Namespace) -> int:
+        taken = {link.index for link in self.all(namespace)}
+        return next(number for number in itertools.count(2) if number not in taken)
 
     def add_pair(self, name: str, peer: str, mac: str | None = None) -> None:
         inner, outer = ({"address": mac}, {"address": _beside(mac)}) if mac else ({}, {})

@@ -24,6 +24,7 @@ RUN = Path("/run/octavia-sriov/amphorae")
 
 def life() -> None:
     """Traffic, refusal, hot-unplug, delete; nothing is left."""
+    _many_interfaces()
     served = serve()
     stage, server = served.stage, served.server
     assert server.status == "ACTIVE" and stage.compute.find_server(server.name) == server
@@ -131,6 +132,13 @@ def booted_with_ports() -> None:
     assert len(stage.compute._node.records.all()) == 2
     assert len(_namespaces()) == 2
     assert len([p for p in stage.neutron.ports.values() if "mgmt" in p["name"]]) == 2
+
+
+def _many_interfaces() -> None:
+    """New ones have large numbers from here on, which the stock agent cannot take."""
+    added = "".join(f"link add x{n} type veth peer y{n}\n" for n in range(140))
+    gone = "".join(f"link del x{n}\n" for n in range(140))
+    subprocess.run(("ip", "-batch", "-"), input=added + gone, text=True, check=True)
 
 
 def _is_apart(stage: Stage, server_id: str) -> None:
