@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import threading
+from collections.abc import Iterator
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from sriov_provider.cloud import Cloud
 from sriov_provider.compute import binding, refusals
 from sriov_provider.compute.base import ReadBack, Server, ServerSpec
 from sriov_provider.config_local import Local, local
+from sriov_provider.errors import Code, ProviderError
 from sriov_provider.network.base import Port
 from sriov_provider.portdriver.base import OSVIF
 
@@ -29,18 +31,17 @@ class LocalCompute:
         self._conf = conf
         self._cloud = cloud
         self._settings = settings
-        self._lock = threading.Lock()
 
     @functools.cached_property
     def _node(self) -> Node:
         # Not for the API process, which only asks about flavors and images.
         from sriov_provider.compute.local import assembly
 
-        with self._lock:
-            return assembly.node(self._conf, self._cloud, self._settings)
+        return assembly.node(self._conf, self._cloud, self._settings)
 
     def start(self) -> None:
-        self._node.restore()
+        with _told("amphorae cannot be brought back"):
+            self._node.restore()
 
     def image_id(self, tag: str, owner: str | None) -> str:
         """What is installed here takes the place of an image, whatever its tag: another one after
@@ -61,7 +62,8 @@ class LocalCompute:
         self.check_flavor(spec.flavor)
         if not spec.files:
             raise refusals.cloud_init("amphorae of compute_driver local")
-        return self._server(self._node.create(spec, spec.image_id))
+        with _told(f"amphora {spec.name} cannot be made"):
+            return self._server(self._node.create(spec, spec.image_id))
 
     def find_server(self, name: str) -> Server | None:
         found = (a for a in self._node.records.all() if a.name == name)
@@ -73,7 +75,8 @@ class LocalCompute:
         return self._server(amphora) if amphora else None
 
     def delete_server(self, server_id: str) -> None:
-        self._node.delete(server_id)
+        with _told(f"amphora {server_id} cannot be removed"):
+            self._node.delete(server_id)
 
     def management_ip(self, server_id: str, network_id: str) -> str | None:
         amphora = self._node.records.get(server_id)
@@ -83,10 +86,12 @@ class LocalCompute:
         return None
 
     def attach_port(self, server_id: str, port_id: str) -> None:
-        self._node.attach(server_id, port_id)
+        with _told(f"port {port_id} cannot be plugged into amphora {server_id}"):
+            self._node.attach(server_id, port_id)
 
     def detach_port(self, server_id: str, port_id: str) -> None:
-        self._node.detach(server_id, port_id)
+        with _told(f"port {port_id} cannot be taken from amphora {server_id}"):
+            self._node.detach(server_id, port_id)
 
     def read_back(self, port: Port, server_host: str | None) -> ReadBack:
         """What is plugged is in place, and nobody but the amphora filters it; but for ports of a
@@ -114,6 +119,20 @@ class LocalCompute:
             fault=fault,
             image_id=amphora.image_id,
         )
+
+
+@contextlib.contextmanager
+def _told(what: str) -> Iterator[None]:
+    """What the host refuses, in our words."""
+    try:
+        yield
+    except OSError as error:
+        raise ProviderError(
+            Code.INTERNAL,
+            "The load balancer's host could not do what was asked of it.",
+            f"compute_driver local: {what}: {error}",
+            retriable=True,
+        ) from error
 
 
 def _version(package: str) -> str:

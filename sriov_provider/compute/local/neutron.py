@@ -13,6 +13,8 @@ from sriov_provider.rest import Rest
 
 # Not Nova's prefix: Neutron would ask Nova about such ports.
 DEVICE_OWNER = "octavia:amphora"
+# Begins the names of ports that were made for an amphora, and go with it.
+_OURS = "octavia-mgmt-"
 _HOST = "binding:host_id"
 _FORBIDDEN = 403
 # What a port driver and a restart need to know.
@@ -43,9 +45,12 @@ class Ports:
         self._lock = threading.Lock()
 
     def create(self, network_id: str, name: str, server_id: str, groups: Sequence[str]) -> Json:
-        """A port of the amphora's own, on a network it is booted on."""
+        """A port of the amphora's own, on a network it is booted on.
+
+        :param name: of the amphora
+        """
         body = {
-            "name": name,
+            "name": _OURS + name,
             "network_id": network_id,
             "admin_state_up": True,
             **({"security_groups": list(groups)} if groups else {}),
@@ -77,13 +82,14 @@ class Ports:
             nobody = {**self._owned(""), "device_owner": ""}
             self._sent("PUT", f"/ports/{port_id}", nobody)
 
-    def made_for(self, server_id: str) -> tuple[str, ...]:
-        """Ids of the ports of :meth:`create`, and of those taken."""
-        found = self._neutron.pages("/ports", "ports", device_id=server_id, fields="id")
-        return tuple(str(port["id"]) for port in found)
-
-    def delete(self, port_id: str) -> None:
-        self._neutron.delete(f"/ports/{port_id}")
+    def give_up(self, server_id: str) -> None:
+        """Ports of :meth:`create` are deleted, taken ones are nobody's."""
+        found = self._neutron.pages("/ports", "ports", device_id=server_id, fields=["id", "name"])
+        for port in tuple(found):
+            if port["name"].startswith(_OURS):
+                self._neutron.delete(f"/ports/{port['id']}")
+            else:
+                self.leave(port["id"], server_id)
 
     def nic(self, port: Json, number: int, *, ours: bool = False) -> Nic:
         """With everything the port driver wants to know."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import functools
 import logging
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from sriov_provider import cloud_errors
 from sriov_provider.compute.base import ServerSpec
@@ -29,6 +30,23 @@ _MEMORY = 1024
 _HOST = 1
 _LEG = "host"
 _ALL = "all"
+
+
+class Wanted(Collection[str]):
+    """Ids that are read when the first is asked for: whoever asks lets nothing be plugged
+    meanwhile, and what is plugged was on record before."""
+
+    def __init__(self, read: Callable[[], frozenset[str]]) -> None:
+        self._read = functools.cache(read)
+
+    def __contains__(self, port_id: object) -> bool:
+        return port_id in self._read()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
 
 
 class Node:
@@ -76,8 +94,7 @@ class Node:
         place = self.records.directory(amphora.id) / "files"
         files.lay_out(place, amphora.name, spec.files, self.processes.commands)
         for network in spec.networks:
-            name = f"octavia-mgmt-{amphora.name}"
-            port = self._ports.create(network, name, amphora.id, spec.security_groups)
+            port = self._ports.create(network, amphora.name, amphora.id, spec.security_groups)
             nic = self._ports.nic(port, amphora.next_number(), ours=True)
             amphora = self.records.save(amphora.with_nic(nic))
         for port_id in spec.port_ids:
@@ -166,12 +183,7 @@ class Node:
         self.processes.stop(amphora_id)
         interfaces.remove_namespace(amphora.namespace)
         self._cgroups.remove(amphora_id)
-        theirs = {nic.port_id for nic in amphora.nics if not nic.ours}
-        for port_id in {*self._ports.made_for(amphora_id), *theirs}:
-            if port_id in theirs:
-                self._ports.leave(port_id, amphora_id)
-            else:
-                self._ports.delete(port_id)
+        self._ports.give_up(amphora_id)
         self.records.drop(amphora_id)
 
     def restore(self) -> None:
@@ -188,18 +200,22 @@ class Node:
                 "compute_driver local makes namespaces: its worker has to run as root.",
             )
         with self.records.locked(_ALL):
-            amphorae = self.records.all()
-            wanted = {nic.port_id for amphora in amphorae for nic in amphora.nics}
-            if self._settings.management_port:
-                wanted.add(self._settings.management_port)
-            report = self._wires.reconcile(wanted)
+            report = self._wires.reconcile(Wanted(self._wanted))
             for port_id in report.released:
                 LOG.warning("Port %s was plugged for nobody; it is no more", port_id)
-            for amphora in amphorae:
+            for device in report.foreign:
+                LOG.warning("Left alone: %s", device)
+            for amphora in self.records.all():
                 if amphora.built and not self.processes.running(amphora.id):
                     with self._tolerant(f"Amphora {amphora.id} does not come back"):
                         self._revive(amphora)
             self._leg()
+
+    def _wanted(self) -> frozenset[str]:
+        """Ports that should be plugged."""
+        found = {nic.port_id for amphora in self.records.all() for nic in amphora.nics}
+        leg = self._settings.management_port
+        return frozenset({*found, leg} if leg else found)
 
     def _revive(self, amphora: Amphora) -> None:
         with self.records.locked(amphora.id):

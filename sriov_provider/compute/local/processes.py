@@ -67,15 +67,19 @@ class Processes:
         self._launch(amphora_id, told)
 
     def _launch(self, amphora_id: str, spec: Path) -> None:
-        done = subprocess.run(
-            python.command("launch", str(spec)),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_START,
-            cwd="/",
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                python.command("launch", str(spec)),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=_START,
+                cwd="/",
+                check=False,
+            )
+        except subprocess.TimeoutExpired as late:
+            text = f"Amphora {amphora_id} did not start within {_START:g} s"
+            raise ProviderError(Code.BOOT_FAILED, _USER, text, retriable=True) from late
         if done.returncode:
             text = f"Amphora {amphora_id} could not be started: {done.stderr.strip()[-1000:]}"
             raise ProviderError(Code.BOOT_FAILED, _USER, text, retriable=True)
@@ -92,29 +96,25 @@ class Processes:
         pid = self.pid(amphora_id)
         return pid is not None and not _is_zombie(pid)
 
-    def stop(self, amphora_id: str, *, gently: bool = False) -> None:
+    def stop(self, amphora_id: str) -> None:
         """All of them end with the first.
 
-        :param gently: let keepalived hand over the VIP
-        :raises ProviderError: TIMEOUT when one does not end
+        :raises ProviderError: TIMEOUT when it does not end
         """
         pid = self.pid(amphora_id)
         if pid is not None:
-            self._signal(amphora_id, pid, signal.SIGTERM if gently else signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            self._wait(amphora_id, pid)
         shutil.rmtree(self._place(amphora_id), ignore_errors=True)
 
-    def _signal(self, amphora_id: str, pid: int, first: signal.Signals) -> None:
+    def _wait(self, amphora_id: str, pid: int) -> None:
         deadline = time.monotonic() + _END
-        for number in (first, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
-            while time.monotonic() < deadline:
-                if not self.running(amphora_id):
-                    return
-                time.sleep(_PAUSE)
-            deadline = time.monotonic() + _END
-        text = f"Process {pid} of amphora {amphora_id} does not end."
-        raise ProviderError(Code.TIMEOUT, _USER, text, retriable=True)
+        while self.running(amphora_id):
+            if time.monotonic() > deadline:
+                text = f"Process {pid} of amphora {amphora_id} does not end."
+                raise ProviderError(Code.TIMEOUT, _USER, text, retriable=True)
+            time.sleep(_PAUSE)
 
     def _place(self, amphora_id: str) -> Path:
         return self._run / amphora_id

@@ -152,8 +152,8 @@ def _signals(stop: object) -> socket.socket:
 
 
 def _write(ear: socket.socket) -> None:
-    """All that has come, without the syslog priority."""
-    with (_LOGS / "syslog.log").open("ab") as log, contextlib.suppress(BlockingIOError):
+    """All that has come, without the syslog priority; a full disk ends no amphora."""
+    with contextlib.suppress(OSError), (_LOGS / "syslog.log").open("ab") as log:
         while True:
             log.write(re.sub(rb"^<\d+>", b"", ear.recv(65536)).rstrip(b"\n\0") + b"\n")
 
@@ -162,5 +162,6 @@ def _rotate() -> None:
     """Whoever writes has the file open."""
     for path in _LOGS.glob("*.log"):
         if path.stat().st_size > _LOG_SIZE:
-            shutil.copyfile(path, f"{path}.1")
+            with contextlib.suppress(OSError):
+                shutil.copyfile(path, f"{path}.1")
             os.truncate(path, 0)

@@ -138,6 +138,32 @@ def test_what_is_not_plugged_is_not(device: str) -> None:
     assert (seen.state, seen.filter) == (vnic.Binding.PENDING, vnic.Filter.UNKNOWN)
 
 
+class Full:
+    """A node whose disk is full."""
+
+    def __getattr__(self, name: str) -> Any:
+        def refuse(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        return refuse
+
+
+def test_what_the_host_refuses_is_told() -> None:
+    local = LocalCompute(None, Any, SETTINGS)
+    local.__dict__["_node"] = Full()
+    spec = ServerSpec("amphora-1", "small", "i", ("mgmt",), files={"/etc/x": ""})
+    for verb in (
+        local.start,
+        lambda: local.create_server(spec),
+        lambda: local.delete_server("a"),
+        lambda: local.attach_port("a", "p"),
+        lambda: local.detach_port("a", "p"),
+    ):
+        with pytest.raises(ProviderError, match="No space left on device") as caught:
+            verb()
+        assert caught.value.retriable
+
+
 @pytest.fixture
 def neutron() -> NeutronRest:
     made = NeutronRest()
@@ -174,16 +200,16 @@ def test_a_port_is_taken_and_left(neutron: NeutronRest) -> None:
 @pytest.mark.parametrize("host", ["here", None])
 def test_who_may_not_bind_does_without(neutron: NeutronRest, host: str | None) -> None:
     neutron.admin, ours = False, ports(neutron, host)
-    port = ours.create("mgmt", "octavia-mgmt-1", "a", ("group",))
+    port = ours.create("mgmt", "amphora-1", "a", ("group",))
     made = neutron.ports[port["id"]]
     assert (made["device_id"], made["security_groups"]) == ("a", ["group"])
     assert "binding:host_id" not in made
     calls = len(neutron.calls)
-    ours.take(neutron.port("mgmt"), "a")
+    taken = neutron.port("mgmt")
+    ours.take(taken, "a")
     assert len(neutron.calls) == calls + 2, "it is not tried again"
-    assert set(ours.made_for("a")) == set(neutron.ports)
-    ours.delete(port["id"])
-    assert port["id"] not in neutron.ports
+    ours.give_up("a")
+    assert set(neutron.ports) == {taken} and neutron.ports[taken]["device_id"] == ""
 
 
 def test_a_nic_knows_its_network(neutron: NeutronRest) -> None:

@@ -13,6 +13,7 @@ import pytest
 from sriov_provider import config, config_local
 from sriov_provider.compute.local import cgroups, files, interfaces, processes
 from sriov_provider.compute.local.guest import launch, python
+from sriov_provider.compute.local.node import Wanted
 from sriov_provider.compute.local.records import Amphora, Nic, Records
 from sriov_provider.config_local import Limits
 from sriov_provider.errors import Code, ProviderError
@@ -78,6 +79,19 @@ def test_one_at_a_time(tmp_path: Path) -> None:
     assert order == ["first", "second"]
     records.forget_lock("a")
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_wanted_is_read_once_and_late() -> None:
+    reads: list[str] = []
+
+    def read() -> frozenset[str]:
+        reads.append("read")
+        return frozenset({"p", "q"})
+
+    wanted = Wanted(read)
+    assert not reads
+    assert "p" in wanted and "x" not in wanted
+    assert set(wanted) == {"p", "q"} and len(wanted) == 2 and len(reads) == 1
 
 
 def test_routes_are_those_of_a_host_on_the_subnets() -> None:
