@@ -79,7 +79,7 @@ def substituted(value: Any, names: Mapping[str, str]) -> Any:
     """A JSON value or text with symbols in place of ids and addresses; lists in one order."""
     if isinstance(value, str):
         keys = sorted(names, key=len, reverse=True)
-        pattern = rf"(?<![\w.-])({'|'.join(map(re.escape, keys))})(?![\w.-])"
+        pattern = rf"(?<![\w-])(?<!\d\.)({'|'.join(map(re.escape, keys))})(?![\w-]|\.\d)"
         return re.sub(pattern, lambda found: names[found[1]], value)
     if isinstance(value, Mapping):
         return {substituted(str(k), names): substituted(v, names) for k, v in value.items()}

@@ -34,6 +34,12 @@ def test_ids_give_way_to_what_they_are() -> None:
     assert substituted(text, names) == "bind VIP:80 from ADDRESS dev MAC not eth10 nor 110.0.0.1"
 
 
+def test_ids_in_names_of_files_give_way_too() -> None:
+    assert substituted("/var/lib/a-b.sock 10.0.0.1.", {"a-b": "LB", "10.0.0.1": "VIP"}) == (
+        "/var/lib/LB.sock VIP."
+    )
+
+
 def test_the_order_of_lists_does_not_count() -> None:
     one, other = {"a": [{"x": 1}, "eth1"]}, {"a": ["eth2", {"x": 1}]}
     assert substituted(one, {"eth1": "M"}) == substituted(other, {"eth2": "M"})
