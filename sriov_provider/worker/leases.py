@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from sriov_provider.db import jobs
 from sriov_provider.db.engine import Sessions
 from sriov_provider.errors import Code, ProviderError
-from sriov_provider.records import Job
+from sriov_provider.records import Job, JobState
 
 LOG = logging.getLogger(__name__)
 
@@ -75,8 +75,18 @@ class Leases:
             self._sessions.run(lambda session: jobs.renew(session, job, self._seconds))
             lease.until = until
         except ProviderError as error:
-            if error.reason.code is Code.LEASE_LOST:
+            lost = error.reason.code is Code.LEASE_LOST
+            if lost:
                 lease.until = 0.0
-            # A job that ended meanwhile has no lease to renew.
-            if (job.id, job.attempt) in self._held:
+            if (job.id, job.attempt) in self._held and not (lost and self._over(job)):
                 LOG.warning("Lease of job %s: %s", job.id, error.reason)
+
+    def _over(self, job: Job) -> bool:
+        """A job that this worker has just ended, or given back, has no lease to renew."""
+        try:
+            found = self._sessions.read(lambda session: jobs.get(session, job.id))
+        except ProviderError:
+            return False
+        return found is None or (
+            found.state is not JobState.RUNNING and found.attempt <= job.attempt
+        )

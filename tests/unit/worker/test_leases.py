@@ -46,6 +46,22 @@ def test_lease_is_not_renewed_once_the_job_has_ended(world: World) -> None:
     assert state(world, job).lease_expires == job.lease_expires
 
 
+def test_nothing_is_said_of_a_job_that_has_just_ended(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its outcome is on record, but its thread has not let go of it yet."""
+    done, lost = claimed(world), claimed(world)
+    leases = Leases(world.sessions, 600)
+    world.sessions.run(lambda session: jobs.finish(session, done, JobState.DONE))
+    with leases.held(done):
+        leases.renew()
+    assert caplog.messages == []
+    jobs.claim(world.sessions, "other", 600, lost.id, utcnow() + datetime.timedelta(hours=1))
+    with leases.held(lost):
+        leases.renew()
+    assert [lost.id in text for text in caplog.messages] == [True]
+
+
 def test_leases_are_kept_until_the_worker_stops(world: World) -> None:
     job = claimed(world)
     leases, stop = Leases(world.sessions, 0.03), threading.Event()
@@ -63,7 +79,9 @@ def test_leases_are_kept_until_the_worker_stops(world: World) -> None:
 
 def test_lost_lease_does_not_stop_the_others(world: World) -> None:
     lost, kept = claimed(world), claimed(world)
-    again = jobs.claim(world.sessions, "other", 600, lost.id, utcnow() + datetime.timedelta(hours=1))
+    again = jobs.claim(
+        world.sessions, "other", 600, lost.id, utcnow() + datetime.timedelta(hours=1)
+    )
     assert again is not None
     leases = Leases(world.sessions, 600)
     with leases.held(lost), leases.held(kept):
@@ -95,7 +113,9 @@ def test_check_tells_of_a_lease_that_could_not_be_renewed(world: World) -> None:
 
 def test_attempt_that_ends_late_leaves_the_next_one_its_lease(world: World) -> None:
     first = claimed(world)
-    second = jobs.claim(world.sessions, "worker", 600, first.id, utcnow() + datetime.timedelta(hours=1))
+    second = jobs.claim(
+        world.sessions, "worker", 600, first.id, utcnow() + datetime.timedelta(hours=1)
+    )
     assert second is not None
     leases = Leases(world.sessions, 600)
     with leases.held(second):
