@@ -121,9 +121,10 @@ class Decision:
 
 
 def silent(serving: Iterable[Serving], now: datetime.datetime, rules: Rules) -> list[Serving]:
-    """Amphorae that were heard once and not for too long."""
+    """Amphorae that were heard once and not for too long. While one is built it may be silent: its
+    agent sends nothing until keepalived runs."""
     latest = now - datetime.timedelta(seconds=rules.timeout)
-    return [a for a in serving if a.heard_at is not None and a.heard_at < latest]
+    return [a for a in serving if a.heard_at and max(a.heard_at, a.built_at or a.heard_at) < latest]
 
 
 def outage(stale: int, heard: int, rules: Rules) -> bool:

@@ -40,6 +40,15 @@ def test_a_silent_amphora_is_replaced() -> None:
     assert decision == Decision("lb-a", ("a",), Verdict.FAIL_OVER, reason)
 
 
+def test_silence_counts_from_the_end_of_the_build() -> None:
+    new = dataclasses.replace(amphora("a", 90), built_at=after(-60))
+    assert policy.decide(view(new), RULES) == ()
+    old = dataclasses.replace(new, built_at=after(-61))
+    assert verdicts(view(old)) == {"lb-a": Verdict.FAIL_OVER}
+    silent_since = dataclasses.replace(amphora("a", 61), built_at=after(-900))
+    assert verdicts(view(silent_since)) == {"lb-a": Verdict.FAIL_OVER}
+
+
 def test_who_serves_nothing_comes_first() -> None:
     seen = view(
         amphora("standby", 900, "pair"),
