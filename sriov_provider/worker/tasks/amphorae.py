@@ -24,19 +24,26 @@ class WaitAgent(AmphoraStep):
     """Until the agent answers, with our extension; then nothing gets in until rules say so."""
 
     def execute(self) -> None:
-        run = self.run
-        endpoint = run.endpoint(self.subject)
-        timeout = run.services.settings.amphora.agent_timeout
-        info = run.services.amphora.wait_ready(endpoint, timeout)
-        if info.extension is None:
-            raise ProviderError(
-                Code.EXTENSION_MISSING,
-                "The amphora image of this cloud does not support SR-IOV load balancers.",
-                f"The agent of amphora {self.subject} at {endpoint.address} has no security-group "
-                "endpoint: build the image with the sriov-amphora-agent element.",
-            )
-        run.book.change_amphora(self.subject, agent_version=info.extension)
-        apply_rules(run, self.subject, document.deny_all())
+        wait_agent(self.run, self.subject, self.run.services.settings.amphora.agent_timeout)
+        apply_rules(self.run, self.subject, document.deny_all())
+
+
+def wait_agent(run: Run, amphora_id: str, timeout: float) -> None:
+    """Until it answers, and is one of ours.
+
+    :param timeout: seconds
+    :raises ProviderError: AGENT_UNREACHABLE, EXTENSION_MISSING
+    """
+    endpoint = run.endpoint(amphora_id)
+    info = run.services.amphora.wait_ready(endpoint, timeout)
+    if info.extension is None:
+        raise ProviderError(
+            Code.EXTENSION_MISSING,
+            "The amphora image of this cloud does not support SR-IOV load balancers.",
+            f"The agent of amphora {amphora_id} at {endpoint.address} has no security-group "
+            "endpoint: build the image with the sriov-amphora-agent element.",
+        )
+    run.book.change_amphora(amphora_id, agent_version=info.extension)
 
 
 def rules_for(run: Run, amphora_id: str) -> dict[str, Any]:

@@ -8,13 +8,16 @@ from sriov_provider.errors import Code, ProviderError
 from sriov_provider.firewall import document
 from sriov_provider.records import PortRecord, PortRole, PortState
 from sriov_provider.worker.run import Run
-from sriov_provider.worker.tasks.amphorae import apply_rules
+from sriov_provider.worker.tasks.amphorae import apply_rules, wait_agent
 from sriov_provider.worker.tasks.base import AmphoraStep
 from sriov_provider.worker.tasks.binding import read_anew
 from sriov_provider.worker.tasks.members import network_plug
 from sriov_provider.worker.tasks.ports import vip_plug
 
 LOG = logging.getLogger(__name__)
+
+# Seconds. It may be starting; it may as well have lost its certificate, and never answer again.
+_AGENT_TIMEOUT, _AGENT_TIMEOUT_LATER = 60.0, 5.0
 
 
 class ReadAnew(AmphoraStep):
@@ -38,6 +41,8 @@ class ReadAnew(AmphoraStep):
         run.book.change_amphora(record.id, host=server.host, firewall_digest=None)
         for port in attached(run, self.subject):
             read_anew(run, port)
+        first = run.plan.job.attempt <= 1
+        wait_agent(run, self.subject, _AGENT_TIMEOUT if first else _AGENT_TIMEOUT_LATER)
         apply_rules(run, self.subject, record.firewall_document or document.deny_all())
 
 
