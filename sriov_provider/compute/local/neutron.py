@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sriov_provider import vnic
 from sriov_provider.cloud import NETWORK, Cloud
 from sriov_provider.compute.local.records import Nic
 from sriov_provider.errors import Code, ProviderError
@@ -17,6 +18,7 @@ DEVICE_OWNER = "octavia:amphora"
 _OURS = "octavia-mgmt-"
 _HOST = "binding:host_id"
 _FORBIDDEN = 403
+_KINDS = (vnic.NORMAL, vnic.DIRECT)
 # What a port driver and a restart need to know.
 _PORT = (
     "id", "name", "mac_address", "network_id", "fixed_ips", "admin_state_up", "device_id",
@@ -61,9 +63,10 @@ class Ports:
     def take(self, port_id: str, server_id: str) -> Json:
         """The port is this amphora's now.
 
-        :raises ProviderError: NOT_FOUND, PORT_BUSY
+        :raises ProviderError: NOT_FOUND, PORT_BUSY, UNSUPPORTED
         """
         port = self._neutron.get(f"/ports/{port_id}")["port"]
+        _check_kind(port)
         if port["device_id"] == server_id:
             return _few(port, _PORT)
         if port["device_id"]:
@@ -133,6 +136,16 @@ class Ports:
             less = {key: value for key, value in body.items() if key != _HOST}
             answer = self._neutron.call(method, path, json={"port": less})
         return _few(answer.body["port"], _PORT)
+
+
+def _check_kind(port: Json) -> None:
+    kind = port.get("binding:vnic_type") or vnic.NORMAL
+    if kind not in _KINDS:
+        raise ProviderError(
+            Code.UNSUPPORTED,
+            f"Network ports of kind {kind} are not available.",
+            f"Port {port['id']} is of kind {kind}; compute_driver local plugs {', '.join(_KINDS)}.",
+        )
 
 
 def _few(full: Json, names: Sequence[str]) -> Json:

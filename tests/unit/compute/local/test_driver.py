@@ -197,6 +197,18 @@ def test_a_port_is_taken_and_left(neutron: NeutronRest) -> None:
     assert missing.value.reason.code is Code.NOT_FOUND
 
 
+@pytest.mark.parametrize("kind", sorted(vnic.KINDS))
+def test_kinds_of_ports(neutron: NeutronRest, kind: str) -> None:
+    port_id = neutron.port("mgmt", **{"binding:vnic_type": kind})
+    if kind in (vnic.NORMAL, vnic.DIRECT):
+        assert ports(neutron).take(port_id, "a")["device_id"] == "a"
+        return
+    with pytest.raises(ProviderError) as caught:
+        ports(neutron).take(port_id, "a")
+    assert caught.value.reason.code is Code.UNSUPPORTED
+    assert neutron.ports[port_id]["device_id"] == ""
+
+
 @pytest.mark.parametrize("host", ["here", None])
 def test_who_may_not_bind_does_without(neutron: NeutronRest, host: str | None) -> None:
     neutron.admin, ours = False, ports(neutron, host)
