@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from sriov_provider.cloud import Cloud
@@ -17,7 +18,11 @@ from sriov_provider.portdriver.host import HostPorts
 
 def node(conf: Any, cloud: Cloud, settings: Local) -> Node:
     """:raises ProviderError: CONFIGURATION when the settings cannot be used"""
-    return made(settings, cloud, HostPorts(port_driver(conf)))
+    ports = port_driver(conf)
+    if ports.osvif:
+        # The binding tells where on the host's switch such a port goes.
+        settings = dataclasses.replace(settings, bind_ports=True)
+    return made(settings, cloud, HostPorts(ports))
 
 
 def made(settings: Local, cloud: Cloud, wires: HostPorts) -> Node:
