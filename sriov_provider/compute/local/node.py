@@ -10,6 +10,7 @@ import logging
 import os
 import uuid
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from sriov_provider import cloud_errors
 from sriov_provider.compute.base import ServerSpec
@@ -29,6 +30,8 @@ _MEMORY = 1024
 # The host itself, as a place for a port: its first process is in its namespace.
 _HOST = 1
 _LEG = "host"
+# Amphorae that are started at the same time, after a reboot.
+_AT_ONCE = 4
 _ALL = "all"
 
 
@@ -205,10 +208,9 @@ class Node:
                 LOG.warning("Port %s was plugged for nobody; it is no more", port_id)
             for device in report.foreign:
                 LOG.warning("Left alone: %s", device)
-            for amphora in self.records.all():
-                if amphora.built and not self.processes.running(amphora.id):
-                    with self._tolerant(f"Amphora {amphora.id} does not come back"):
-                        self._revive(amphora)
+            built = [amphora.id for amphora in self.records.all() if amphora.built]
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                list(pool.map(self._revive, built))
             self._leg()
 
     def _wanted(self) -> frozenset[str]:
@@ -217,10 +219,12 @@ class Node:
         leg = self._settings.management_port
         return frozenset({*found, leg} if leg else found)
 
-    def _revive(self, amphora: Amphora) -> None:
-        with self.records.locked(amphora.id):
-            found = self.records.get(amphora.id)
-            if found is None or self.processes.running(amphora.id):
+    def _revive(self, amphora_id: str) -> None:
+        """Unless it runs."""
+        what = f"Amphora {amphora_id} does not come back"
+        with self._tolerant(what), self.records.locked(amphora_id):
+            found = self.records.get(amphora_id)
+            if found is None or self.processes.running(amphora_id):
                 return
             LOG.info("Amphora %s (%s) is started again", found.id, found.name)
             for nic in found.nics:
