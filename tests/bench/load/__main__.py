@@ -28,6 +28,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         help="numbers of load balancers at which is measured",
     )  # fmt: skip
     parser.add_argument("--repeats", type=int, default=5, metavar="N", help="of each operation")
+    parser.add_argument(
+        "--churn", type=int, default=0, metavar="N",
+        help="times that 50 more are built and deleted: memory must not go on growing",
+    )  # fmt: skip
     return parser.parse_args(arguments)
 
 
@@ -47,10 +51,12 @@ def main(arguments: list[str]) -> int:
             print(f"{time.strftime('%X')} {point} load balancers", flush=True)
             costs[point] = measure.operations(here, options.repeats)
             idle[point] = measure.rounds(here, ROUND)
-        again = world.memory(here.pid)
+        memory = [world.memory(here.pid)]
+        memory += [measure.churn(here, 50) for _ in range(options.churn)]
         beats.stop()
     print(_report(built, costs, idle))
-    print(f"Memory at the end: {again[0]:.0f} MiB RSS, {again[1]:.0f} MiB PSS")
+    for rss, pss in memory:
+        print(f"Memory at the end: {rss:.0f} MiB RSS, {pss:.0f} MiB PSS")
     return 0
 
 

@@ -55,6 +55,21 @@ def build(world: World, number: int) -> Built:
     return Built(number, seconds, spent, *memory(world.pid))
 
 
+def churn(world: World, number: int) -> tuple[float, float]:
+    """Build so many and delete them again.
+
+    :returns: RSS and PSS afterwards, in MiB
+    """
+    first = world.users.balancers + 1
+    build(world, number)
+    ids = [f"lb-{n}" for n in range(first, first + number)]
+    for name in ids:
+        world.users.delete_load_balancer(name)
+    world.octavia.wait(ids, LONG_PATIENCE)
+    quiet(world)
+    return memory(world.pid)
+
+
 def operations(world: World, repeats: int) -> dict[str, Cost]:
     """Each operation alone, several times; as many load balancers as before are left."""
     taken: dict[str, list[Cost]] = {}
