@@ -14,7 +14,7 @@ import dataclasses
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +67,7 @@ class Cycles:
         seen: collections.Counter[str] = collections.Counter()
         plan = self._plan()
         for number in range(cycles):
-            # The kills come first, then cycles that nobody disturbs.
-            kill = plan[number % len(plan)] if number < len(plan) * KILLS_PER_STEP else None
+            kill = due(plan, number, cycles)
             if kill is not None:
                 when = "after" if kill.after else "before"
                 seen[f"{kill.verb} {kill.step:02} {when} {kill.name}"] += 1
@@ -160,6 +159,14 @@ class Cycles:
         while (now := self._stage.state()) != self.before:
             assert time.monotonic() < deadline, f"{what}\nbefore {self.before}\nnow {now}"
             time.sleep(0.05)
+
+
+def due(plan: Sequence[Kill], number: int, cycles: int) -> Kill | None:
+    """The kill of a cycle: some of all steps where there are few cycles; else all of them, three
+    times, and then cycles that nobody disturbs."""
+    if cycles < len(plan):
+        return plan[number * len(plan) // cycles]
+    return plan[number % len(plan)] if number < len(plan) * KILLS_PER_STEP else None
 
 
 def _interleaved(plug: list[str], unplug: list[str]) -> Iterator[Kill]:
