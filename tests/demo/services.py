@@ -82,10 +82,12 @@ def octavia_processes(processes: Processes, names: Sequence[str]) -> None:
     """What is behind Octavia's API."""
     settings = processes.settings
     conf = ("--config-file", str(settings.etc / "octavia/octavia.conf"))
+    stock = ("--config-file", settings.etc / "octavia/stock-health.conf")
     for name in names:
         command = f"octavia-{name}"
         log = ("--log-file", settings.log / f"{command}-app.log")
-        processes.start(command, settings.bin / command, *conf, *log)
+        more = stock if name == "health-manager" else ()
+        processes.start(command, settings.bin / command, *conf, *more, *log)
 
 
 def wait(processes: Processes, *names: str) -> None:

@@ -38,7 +38,6 @@ def check(settings: Settings, *files: Path) -> tuple[int, dict[str, dict[str, st
         check=False,
     )
     assert "demo-password" not in done.stdout + done.stderr
-    assert not done.stderr
     return done.returncode, {row["check"]: row for row in json.loads(done.stdout)}
 
 

@@ -32,6 +32,7 @@ def write(settings: Settings) -> None:
         "neutron/ml2_conf.ini": network.ml2(),
         "nova/nova.conf": control.nova(settings),
         "octavia/octavia.conf": loadbalancer.octavia(settings, identifiers()),
+        "octavia/stock-health.conf": loadbalancer.stock_health(),
     }
     for host in settings.compute_hosts:
         files[f"nova/{host}.conf"] = control.compute(settings, host)
