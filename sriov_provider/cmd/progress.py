@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 from sriov_provider.rolling.executor import Progress
-from sriov_provider.rolling.model import Outcome
+from sriov_provider.rolling.model import Outcome, Target
 
 # Seconds after which a line is worth repeating.
 _REPEAT = 60.0
@@ -36,9 +36,13 @@ def shown(stream: TextIO | None = None) -> Iterator[Progress]:
 
 def line(outcome: Outcome) -> str:
     """What came of one."""
-    target = outcome.target
-    what = f"amphora {target.amphora_id} of load balancer {target.load_balancer_id}"
-    return f"{what}: {outcome.end.value}{f': {outcome.words}' if outcome.words else ''}"
+    told = f"{outcome.end.value}{f': {outcome.words}' if outcome.words else ''}"
+    return f"{named(outcome.target)}: {told}"
+
+
+def named(target: Target) -> str:
+    """In full, for a log."""
+    return f"amphora {target.amphora_id} of load balancer {target.load_balancer_id}"
 
 
 class Lines:
@@ -48,12 +52,12 @@ class Lines:
         self._stream = stream
         self._last, self._told_at = "", 0.0
 
-    def doing(self, done: int, total: int, text: str, seconds: float) -> None:
+    def doing(self, done: int, total: int, target: Target, text: str, seconds: float) -> None:
         if text == self._last and seconds - self._told_at < _REPEAT:
             return
         self._last, self._told_at = text, seconds
         since = f" ({seconds:.0f} s)" if seconds else ""
-        self._print(f"[{done + 1}/{total}] {text}{since}")
+        self._print(f"[{done + 1}/{total}] {named(target)} {text}{since}")
 
     def ended(self, outcome: Outcome) -> None:
         self._last, self._told_at = "", 0.0
@@ -69,11 +73,13 @@ class Bar:
     def __init__(self, bar: Any) -> None:
         """:param bar: of rich, running"""
         self._bar = bar
-        self._task = bar.add_task("", total=None)
+        self._task = bar.add_task("looks", total=None)
         self._done = 0
 
-    def doing(self, done: int, total: int, text: str, seconds: float) -> None:
-        self._bar.update(self._task, completed=done, total=total, description=text)
+    def doing(self, done: int, total: int, target: Target, text: str, seconds: float) -> None:
+        """Ids in full come with the outcome: they are longer than a line has room for."""
+        short = f"{target.amphora_id[:8]} {text}"
+        self._bar.update(self._task, completed=done, total=total, description=short)
 
     def ended(self, outcome: Outcome) -> None:
         self._done += 1

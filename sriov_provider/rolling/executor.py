@@ -58,9 +58,10 @@ class Errand(Protocol):
 class Progress(Protocol):
     """Is told how it goes."""
 
-    def doing(self, done: int, total: int, text: str, seconds: float) -> None:
+    def doing(self, done: int, total: int, target: Target, text: str, seconds: float) -> None:
         """May be told the same again and again.
 
+        :param text: what happens to the target
         :param done: how many have had their turn
         :param seconds: since this one's began, or its job was placed
         """
@@ -184,5 +185,4 @@ class Rolling:
         return f"is being replaced{f', attempt {now.attempt}' if now.attempt > 1 else ''}"
 
     def _tell(self, target: Target, text: str, seconds: float) -> None:
-        what = f"amphora {target.amphora_id} of load balancer {target.load_balancer_id}"
-        self._progress.doing(len(self._tried) - 1, self._total, f"{what} {text}", seconds)
+        self._progress.doing(len(self._tried) - 1, self._total, target, text, seconds)

@@ -96,4 +96,9 @@ def _again(kept: Kept, row: Row, now: datetime.datetime, interval: float, replac
     if kept.not_before and kept.not_before > now:
         return Verdict(What.NOTE if kept.job is not None else What.NOTHING, row)
     what = What.REPLACE if replace else What.REFRESH
-    return Verdict(what, row, f"{kept.failures} jobs in a row did not put it right")
+    return Verdict(what, row, _in_vain(kept.failures))
+
+
+def _in_vain(failures: int) -> str:
+    jobs = "1 job" if failures == 1 else f"{failures} jobs in a row"
+    return f"{jobs} did not put it right"

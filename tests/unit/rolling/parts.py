@@ -10,7 +10,7 @@ from sriov_provider.capacity.totals import Totals, parse
 from sriov_provider.db import holdings
 from sriov_provider.rolling import errands
 from sriov_provider.rolling.executor import Errand, Rolling
-from sriov_provider.rolling.model import Outcome, Rules
+from sriov_provider.rolling.model import Outcome, Rules, Target
 from tests.unit.worker.harness import World
 
 
@@ -25,7 +25,7 @@ class Heard:
         self.counts: list[tuple[int, int]] = []
         self.outcomes: list[Outcome] = []
 
-    def doing(self, done: int, total: int, text: str, seconds: float) -> None:
+    def doing(self, done: int, total: int, target: Target, text: str, seconds: float) -> None:
         if self.lines[-1:] != [text]:
             self.lines.append(text)
         self.counts.append((done, total))

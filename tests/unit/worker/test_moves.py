@@ -87,7 +87,7 @@ def test_one_that_was_put_right_is_noted() -> None:
 @pytest.mark.parametrize("kept", [of(job=JobState.FAILED), of(job=JobState.DONE, stale=True)])
 def test_what_was_not_put_right_is_replaced(kept: Kept, replace: bool, what: What) -> None:
     found = judge(kept, replace=replace)
-    assert (found.what, found.why) == (what, "1 jobs in a row did not put it right")
+    assert (found.what, found.why) == (what, "1 job did not put it right")
     assert found.row and found.row.failures == 1
 
 
