@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from pathlib import Path
 from unittest import mock
@@ -11,6 +12,8 @@ from sriov_provider.portdriver.base import Settings
 from sriov_provider.portdriver.host import HostPorts
 from tests.igb.guest.ground import PHYSNET, STATE, Ground
 
+# Where the image has the agent's.
+_COMMANDS = Path("/usr/local/bin")
 _COUNTS = Path("/proc/thread-self/net/dev")
 # Of the numbers in a line of it.
 _RECEIVED, _SENT = 1, 9
@@ -30,6 +33,7 @@ def life(ground: Ground) -> None:
             super().__init__(place)
             for network in self.neutron.networks.values():
                 network["provider:physical_network"] = PHYSNET
+            self.settings = dataclasses.replace(self.settings, agent_path=_COMMANDS)
             self.wires, self.others = wires
             self.compute = self.worker()
 
