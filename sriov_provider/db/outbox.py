@@ -158,6 +158,14 @@ def claim(
     return None
 
 
+def renew(
+    session: Session, batch: Batch, lease_seconds: float, now: datetime.datetime | None = None
+) -> None:
+    """Keep a batch for ``lease_seconds`` more, from now, unless somebody else has it by now."""
+    expires = (now or utcnow()) + datetime.timedelta(seconds=lease_seconds)
+    session.execute(sa.update(models.Outbox).where(_mine(batch)).values(lease_expires=expires))
+
+
 def delivered(session: Session, batch: Batch) -> None:
     """Octavia has taken it: forget it, unless somebody else has it by now."""
     session.execute(sa.delete(models.Outbox).where(_mine(batch)))

@@ -7,6 +7,7 @@ reason; one that is still there must not hold up the others, so they are sent wi
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,8 +21,7 @@ from sriov_provider.records import ObjectType
 
 LOG = logging.getLogger(__name__)
 
-# A batch is free again after so long when its deliverer has died. A send may take half of it; one
-# that takes longer has Octavia hear the same twice, no more.
+# A batch is free again after so long when its deliverer has died.
 LEASE_SECONDS = 60.0
 MAX_DELAY = 60.0
 # Whole batches are tried this often before an object of them is looked at by itself.
@@ -60,6 +60,7 @@ class Outbox:
         self._owner = owner
         self._interval = interval
         self._lease = lease_seconds
+        self._sending: dict[int, outbox.Batch] = {}
 
     def deliver_pending(self, load_balancer_id: str | None = None) -> int:
         """Send every batch that is due, of one load balancer or of all; once each.
@@ -72,7 +73,25 @@ class Outbox:
             taken += self._deliver(batch)
         return taken
 
+    def renew(self) -> None:
+        """Keep what is being sent: to be called three times within a lease. A driver-agent under
+        load may take longer than that.
+
+        :raises ProviderError: DATABASE (retriable)
+        """
+        for batch in tuple(self._sending.values()):
+            self._sessions.run(
+                functools.partial(outbox.renew, batch=batch, lease_seconds=self._lease)
+            )
+
     def _deliver(self, batch: outbox.Batch) -> bool:
+        self._sending[batch.seq] = batch
+        try:
+            return self._try(batch)
+        finally:
+            self._sending.pop(batch.seq, None)
+
+    def _try(self, batch: outbox.Batch) -> bool:
         try:
             self._send(_copy(batch.statuses))
         except lib_exceptions.UpdateStatusError as error:

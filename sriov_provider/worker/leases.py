@@ -7,7 +7,7 @@ import dataclasses
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from sriov_provider.db import jobs
 from sriov_provider.db.engine import Sessions
@@ -57,10 +57,18 @@ class Leases:
         if lease is None or time.monotonic() >= lease.until:
             raise jobs.lost(job)
 
-    def keep(self, stop: threading.Event) -> None:
-        """Renew until ``stop`` is set."""
+    def keep(self, stop: threading.Event, renew_others: Callable[[], None] | None = None) -> None:
+        """Renew until ``stop`` is set.
+
+        :param renew_others: renews leases of the same lifetime that are not of jobs
+        """
         while not stop.wait(self._seconds / 3):
             self.renew()
+            try:
+                if renew_others:
+                    renew_others()
+            except ProviderError as error:
+                LOG.warning("Leases are not renewed: %s", error.reason)
 
     def renew(self) -> None:
         """Renew every lease once."""

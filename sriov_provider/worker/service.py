@@ -149,9 +149,8 @@ class Worker:
 
     def _threads(self) -> Iterator[threading.Thread]:
         yield threading.Thread(target=self._deliver, name="outbox", daemon=True)
-        yield threading.Thread(
-            target=self._leases.keep, args=(self._stopping,), name="leases", daemon=True
-        )
+        keep = (self._stopping, self._outbox.renew)
+        yield threading.Thread(target=self._leases.keep, args=keep, name="leases", daemon=True)
         if self.settings.firewall_check_interval:
             yield threading.Thread(
                 target=self._watch.keep, args=(self._stopping,), name="firewall", daemon=True

@@ -260,6 +260,28 @@ def test_a_batch_is_free_when_the_lease_of_a_dead_deliverer_is_over(
     assert len(octavia.taken) == 2 * taken
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_batch_that_takes_long_to_send_is_kept(
+    sessions: Sessions, octavia: Octavia, kept: bool
+) -> None:
+    heir = Outbox(sessions, octavia.send, octavia.exists, "heir", lease_seconds=5)
+    taken: list[int] = []
+
+    def slowly(_statuses: object) -> None:
+        for _ in range(3):
+            _pass(sessions, 4)
+            if kept:
+                slow.renew()
+        taken.append(heir.deliver_pending())
+
+    slow = Outbox(sessions, slowly, octavia.exists, "slow", lease_seconds=5)
+    _put(sessions, BOTH)
+    assert slow.deliver_pending() == 1
+    assert taken == [0 if kept else 1]
+    assert _left(sessions) == 0
+    slow.renew()
+
+
 def _die(_statuses: object) -> None:
     raise SystemExit
 

@@ -77,6 +77,23 @@ def test_leases_are_kept_until_the_worker_stops(world: World) -> None:
     assert state(world, job).lease_expires != job.lease_expires
 
 
+def test_leases_that_are_not_of_jobs_are_renewed_too(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    leases, stop = Leases(world.sessions, 0.03), threading.Event()
+    calls: list[int] = []
+
+    def others() -> None:
+        calls.append(1)
+        if len(calls) < 3:
+            raise ProviderError(Code.DATABASE, "down", "connection refused", retriable=True)
+        stop.set()
+
+    leases.keep(stop, others)
+    assert len(calls) == 3
+    assert caplog.text.count("connection refused") >= 2
+
+
 def test_lost_lease_does_not_stop_the_others(world: World) -> None:
     lost, kept = claimed(world), claimed(world)
     again = jobs.claim(
