@@ -38,7 +38,6 @@ class Story(story.Story):
         chapters.answers(self, "alternate between both members")
         self.plugged()
         chapters.refused(self)
-        chapters.moved(self)
         if self.settings.topology == PAIR:
             self.takeover()
         self.heard()
@@ -76,7 +75,7 @@ class Story(story.Story):
 
     def takeover(self) -> None:
         """The master dies; the other one has the VIP, and a failover makes a new pair."""
-        client = self.hosts.stranger
+        client = self.hosts.friend
         vip = self.web.vip_address
         with (
             self.report.step("the master dies: the other amphora takes the VIP"),
