@@ -44,7 +44,7 @@ def check(settings: Settings, *files: Path) -> tuple[int, dict[str, dict[str, st
 def test_all_is_well(ground: Ground) -> None:
     """Every line says ok, with an amphora that is asked and heard."""
     ground.vfs(compute1=1, compute2=1)
-    ground.create().settled()
+    ground.create(ground.flavor(loadbalancer_topology="SINGLE")).settled()
 
     def heard() -> bool:
         return "heard within" in check(ground.settings)[1]["heartbeats"]["detail"]
