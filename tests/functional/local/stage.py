@@ -17,6 +17,7 @@ from sriov_provider.network.base import Subnet
 from sriov_provider.portdriver.base import Settings
 from sriov_provider.portdriver.host import HostPorts
 from tests.fakes.neutron_rest import NeutronRest
+from tests.functional.local import CGROUP
 
 MANAGEMENT, PUBLIC, MEMBERS = "management", "public", "members"
 CIDRS = {MANAGEMENT: "198.18.0.0/20", PUBLIC: "198.18.16.0/20", MEMBERS: "198.18.32.0/20"}
@@ -55,6 +56,7 @@ class Stage:
         self.settings = config_local.Local(
             state_path=self.place / "state",
             flavors={"small": config_local.Limits(512, 1.0, 200)},
+            cgroup=CGROUP,
             management_port=leg,
             bind_ports=True,
             host="here",

@@ -6,11 +6,14 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from sriov_provider.compute.local import cgroups
 from tests.functional import netns
+from tests.functional.local import CGROUP
 
 ROOT = Path(__file__).resolve().parents[3]
 # A network of its own, a machine's first process, and no trace on the disk.
@@ -27,6 +30,18 @@ pytestmark = [
         reason="LEFT OUT: needs root of the machine, haproxy, nftables, openssl and curl",
     ),
 ]
+
+
+@pytest.fixture(autouse=True)
+def no_groups_left() -> Iterator[None]:
+    """Control groups of amphorae that a scene did not delete: their processes are gone."""
+    yield
+    root = cgroups.hierarchy()
+    for group in sorted((root / CGROUP).rglob("*"), reverse=True) if root else ():
+        if group.is_dir():
+            group.rmdir()
+    if root and (root / CGROUP).exists():
+        (root / CGROUP).rmdir()
 
 
 @pytest.mark.parametrize("scene", ["life", "restart", "reboot", "booted_with_ports"])
