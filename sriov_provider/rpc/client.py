@@ -29,12 +29,17 @@ class Client:
     """Safe to share between threads. The transport is made by the first :meth:`wake`.
 
     :param config_files: the files octavia-api was started with
+    :param patience: seconds that :meth:`wake` takes at most, by default those of an API
     """
 
     def __init__(
-        self, config_files: Sequence[str], clock: Callable[[], float] = time.monotonic
+        self,
+        config_files: Sequence[str],
+        clock: Callable[[], float] = time.monotonic,
+        patience: float | None = None,
     ) -> None:
         self._config_files = tuple(config_files)
+        self._patience = patience
         self._clock = clock
         self._failed_at: float | None = None
         self._lock = threading.Lock()
@@ -55,7 +60,7 @@ class Client:
             target=lambda: sent.append(self._send(job_id)), name="wake", daemon=True
         )
         sender.start()
-        sender.join(PATIENCE)
+        sender.join(PATIENCE if self._patience is None else self._patience)
         if not sent:
             self.fault = "the broker is silent"
             LOG.warning("No worker could be woken for job %s: %s", job_id, self.fault)

@@ -63,8 +63,9 @@ def test_what_is_broken_is_told(settings: Settings, tmp_path: Path) -> None:
     code, lines = check(settings, broken)
     assert code == 1
     failed = {name: line for name, line in lines.items() if line["verdict"] == "fail"}
-    assert failed.keys() == {"message bus", "driver-agent status", "heartbeat port"}
+    sockets = {f"driver-agent {name}" for name in ("get", "status", "stats")}
+    assert failed.keys() == {"message bus", "heartbeat port", *sockets}
     assert "takes no message" in failed["message bus"]["detail"]
     assert "RabbitMQ" in failed["message bus"]["todo"]
-    assert "/run/demo/nowhere.sock" in failed["driver-agent status"]["detail"]
+    assert all("/run/demo/nowhere.sock is missing" in failed[name]["detail"] for name in sockets)
     assert f"nobody listens on {MANAGEMENT_IP}:5599" in failed["heartbeat port"]["detail"]

@@ -22,6 +22,8 @@ from sriov_provider.rest import Rest
 from sriov_provider.rpc.client import Client
 from sriov_provider.status.agent_client import AgentClient
 
+# Seconds for the broker; a first connection takes long on a busy host.
+_PATIENCE = 15.0
 _CREDENTIALS = "check [service_auth], [neutron], [nova], [glance] and the service itself"
 _DRIVER_AGENT = (
     "start octavia-driver-agent on this host, or correct [driver_agent] *_socket_path and the "
@@ -103,7 +105,7 @@ def revision(url: str) -> Result:
 
 def _bus(config_files: Sequence[str]) -> Result:
     """A wake-up for a job that there is not: a worker looks, and finds nothing."""
-    client = Client(config_files)
+    client = Client(config_files, patience=_PATIENCE)
     if client.wake(str(uuid.uuid4())):
         return ok("takes messages")
     return fail(
