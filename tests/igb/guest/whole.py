@@ -14,6 +14,7 @@ from tests.igb.guest.ground import PHYSNET, STATE, Ground
 
 # Where the image has the agent's.
 _COMMANDS = Path("/usr/local/bin")
+_SLOW = 5
 _COUNTS = Path("/proc/thread-self/net/dev")
 # Of the numbers in a line of it.
 _RECEIVED, _SENT = 1, 9
@@ -22,6 +23,8 @@ _RECEIVED, _SENT = 1, 9
 def life(ground: Ground) -> None:
     """Boot, hot-plug, traffic, refusal, hot-unplug, delete."""
     # Half a minute of imports, which no other check needs.
+    from sriov_provider.amphora import client
+    from sriov_provider.amphora.base import AgentInfo, Endpoint
     from tests.functional.local import scenes, stage, stage_lb
 
     wires = [_Counting(ground, card.pf) for card in ground.cards]
@@ -37,7 +40,16 @@ def life(ground: Ground) -> None:
             self.wires, self.others = wires
             self.compute = self.worker()
 
-    with mock.patch.object(stage_lb, "Stage", OnVfs):
+    ready = client.AgentClient.wait_ready
+
+    def patient(agents: client.AgentClient, endpoint: Endpoint, timeout: float) -> AgentInfo:
+        """A guest without KVM imports what the agent needs for minutes."""
+        return ready(agents, endpoint, _SLOW * timeout)
+
+    with (
+        mock.patch.object(stage_lb, "Stage", OnVfs),
+        mock.patch.object(client.AgentClient, "wait_ready", patient),
+    ):
         scenes.life()
     for one in wires:
         for port in one.plugged():
