@@ -7,12 +7,14 @@ them and ends them again.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import fcntl
 import os
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -21,15 +23,48 @@ from tests.demo.settings import ROOT, Settings, from_environment
 from tests.demo.world import World
 
 
-def parse(arguments: list[str]) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m tests.demo", description=__doc__)
-    parser.add_argument("--keep", action="store_true", help="leave the cloud up")
-    parser.add_argument("--down", action="store_true", help="take down a cloud that was kept")
-    parser.add_argument("--no-story", action="store_true", help="bring the cloud up, no more")
-    parser.add_argument("--provider", choices=("sriov", "amphora"), default="sriov")
-    parser.add_argument("--topology", choices=("SINGLE", "ACTIVE_STANDBY"), default="SINGLE")
-    return parser.parse_args(arguments)
+@dataclasses.dataclass(frozen=True)
+class Show:
+    """A cloud and the story that is told on it.
+
+    :ivar package: its ``inside`` runs within the namespaces
+    :ivar tox: environment that runs it
+    :ivar settings: of a run, from its command line
+    :ivar providers: to choose from; empty where there is no choice
+    """
+
+    package: str
+    tox: str
+    settings: Callable[[argparse.Namespace], Settings]
+    providers: tuple[str, ...] = ()
+
+    def parse(self, arguments: list[str]) -> argparse.Namespace:
+        """The command line."""
+        parser = argparse.ArgumentParser(prog=f"python -m {self.package}", description=__doc__)
+        parser.add_argument("--keep", action="store_true", help="leave the cloud up")
+        parser.add_argument("--down", action="store_true", help="take down a cloud that was kept")
+        parser.add_argument("--no-story", action="store_true", help="bring the cloud up, no more")
+        parser.add_argument("--topology", choices=("SINGLE", "ACTIVE_STANDBY"), default="SINGLE")
+        if self.providers:
+            parser.add_argument("--provider", choices=self.providers, default=self.providers[0])
+        return parser.parse_args(arguments)
+
+    def inside(self, world: World, options: argparse.Namespace) -> int:
+        """Runs the demo within the namespaces; its exit code."""
+        arguments = [f"--topology={options.topology}", *["--no-story"] * options.no_story]
+        if self.providers:
+            arguments.append(f"--provider={options.provider}")
+        env = dict(os.environ, PYTHONPATH=str(ROOT), SRIOV_DEMO_DIR=str(world.settings.state))
+        command = world.enter(sys.executable, "-m", f"{self.package}.inside", *arguments)
+        return subprocess.call(command, env=env)
+
+
+DEMO = Show(
+    "tests.demo",
+    "demo",
+    lambda options: from_environment(options.provider, options.topology),
+    ("sriov", "amphora"),
+)
 
 
 def lock(settings: Settings) -> IO[str]:
@@ -54,15 +89,6 @@ def packages(settings: Settings) -> None:
     debian.install(names, log)
 
 
-def inside(world: World, options: argparse.Namespace) -> int:
-    """Runs the demo within the namespaces; its exit code."""
-    arguments = [f"--provider={options.provider}", f"--topology={options.topology}"]
-    arguments += ["--no-story"] * options.no_story
-    env = dict(os.environ, PYTHONPATH=str(ROOT), SRIOV_DEMO_DIR=str(world.settings.state))
-    command = world.enter(sys.executable, "-m", "tests.demo.inside", *arguments)
-    return subprocess.call(command, env=env)
-
-
 def down(world: World) -> bool:
     """Ends the namespaces and removes what belongs to a running cloud. False: a trace is left."""
     kinds = world.identity()
@@ -75,19 +101,19 @@ def down(world: World) -> bool:
     return not left
 
 
-def run(world: World, options: argparse.Namespace) -> int:
+def run(show: Show, world: World, options: argparse.Namespace) -> int:
     """Up, the story, and down again unless the cloud is to be kept."""
     world.start(options.keep)
     code = 1
     try:
-        code = inside(world, options)
+        code = show.inside(world, options)
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         code = 130
     finally:
         keep = options.keep and code != 130
         if keep:
-            print(usage.write(world.settings))
+            print(usage.write(world.settings, show.tox))
         else:
             print("Taking everything down.", flush=True)
             clean = down(world)
@@ -101,13 +127,13 @@ def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def main(arguments: list[str]) -> int:
+def main(show: Show, arguments: list[str]) -> int:
     """The exit code: 0 only when every check held and nothing is left."""
-    options = parse(arguments)
+    options = show.parse(arguments)
     if os.geteuid() != 0:
         print("The demo makes network namespaces and installs packages: run it as root.")
         return 2
-    settings = from_environment(options.provider, options.topology)
+    settings = show.settings(options)
     held = lock(settings)
     world = World(settings)
     signal.signal(signal.SIGTERM, interrupt)
@@ -119,11 +145,11 @@ def main(arguments: list[str]) -> int:
             print(f"A demo is up already ({settings.state}); take it down first: --down")
             return 1
         packages(settings)
-        return run(world, options)
+        return run(show, world, options)
     finally:
         held.close()
 
 
 if __name__ == "__main__":
     os.chdir(Path("/"))
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(DEMO, sys.argv[1:]))

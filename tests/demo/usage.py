@@ -25,12 +25,16 @@ The cloud stays up, in namespaces of its own.
   why is it so         {state}/bin/enter sriov-provider --config-file {etc}/octavia/octavia.conf \
 explain LB
   logs                 {log}
-Take it down:          tox -e demo -- --down"""
+Take it down:          tox -e {tox} -- --down"""
 
 
-def write(settings: Settings) -> str:
-    """Writes the two wrapper scripts; the text which explains them."""
+def write(settings: Settings, tox: str) -> str:
+    """Writes the two wrapper scripts; the text which explains them.
+
+    :param tox: environment that the cloud belongs to
+    """
     values = {
+        "tox": tox,
         "state": settings.state,
         "etc": settings.etc,
         "log": settings.log,

@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
             return subprocess.call(command, env=env)
         finally:
             if options.keep:
-                print(usage.write(settings))
+                print(usage.write(settings, demo.DEMO.tox))
             elif not was_up:
                 demo.down(world)
 
