@@ -128,6 +128,7 @@ class Story:
             writer.write([message.build(told, utcnow() - late)])
         self._deliver("outbox")
         Statistics(self._sessions, self._hears).deliver_pending()
+        self._run(lambda s: _age(s, lb))
         failovers = Failovers(self._sessions, Rules(), Counts())
         failovers._listening_since -= _HOUR
         failovers.check()
@@ -186,6 +187,13 @@ class Story:
 
 def _varies(name: str, value: Any) -> bool:
     return name in _VOLATILE or isinstance(value, datetime.datetime)
+
+
+def _age(session: Session, load_balancer_id: str) -> None:
+    """Its amphora was built before it was heard."""
+    job = models.Job
+    ended = sa.update(job).where(job.load_balancer_id == load_balancer_id)
+    session.execute(ended.values(finished_at=utcnow() - 2 * _HOUR))
 
 
 def _tidy(session: Session, lb: str) -> None:
