@@ -60,7 +60,7 @@ def test_every_job_runs_once_at_a_time(sessions: Sessions, url: str, tmp_path: P
     assert commits.failed > JOBS / crew.FAILS
 
     happened = [entry for entry in crew.read(log) if not entry[1].startswith("left")]
-    assert len(happened) == 3 * JOBS
+    assert sum(what != "told" for _, what, _, _ in happened) == 2 * JOBS
     running: dict[str, str] = {}
     for _, what, job_id, lb_id in happened:
         if what == "begin":
@@ -75,7 +75,8 @@ def test_every_job_runs_once_at_a_time(sessions: Sessions, url: str, tmp_path: P
         assert found.load_balancer is not None
         assert found.load_balancer.flavor["jobs"] == [job.id for job in mine]
         listeners = [job.object_id for job in mine]
-        assert [name for name in told if name in listeners] == listeners
+        # At least once: who dies or is overtaken after the telling leaves it to the next one.
+        assert list(dict.fromkeys(name for name in told if name in listeners)) == listeners
     states = collections.Counter(row.state for row in rows(sessions, models.Job))
     assert states == {JobState.DONE.value: JOBS}
     assert sessions.read(outbox.undelivered) == 0
