@@ -23,7 +23,7 @@ from tests.functional.db.certification import Commits
 from tests.functional.db.story import Story
 from tests.unit.health.beats import beat, stats
 
-PROCESSES, BALANCERS, JOBS = 3, 30, 200
+PROCESSES, BALANCERS, JOBS = 3, 15, 90
 PATIENCE = 120.0
 
 
