@@ -18,6 +18,9 @@ from tests.demo.virt import links
 class Cloud:
     """The services of one run."""
 
+    CONTROL_PLANE = "Keystone, Placement, Glance, Neutron, Nova"
+    FIRST_CONTENT = "networks, images"
+
     def __init__(self, settings: Settings, report: Report) -> None:
         self.settings, self.report = settings, report
         self.processes = Processes(settings)
@@ -29,20 +32,28 @@ class Cloud:
         warm = snapshot.restore(self.settings)
         if warm:
             self.report.say("databases and bootstrap come from the snapshot of an earlier run")
-        conf.write(self.settings)
+        self.configure()
         with self.report.step("MariaDB, RabbitMQ, memcached"):
             self.stores(warm)
         if not warm:
             with self.report.step("database schemas"):
-                stores.create_databases()
-                schemas.create(self.processes)
-        with self.report.step("Keystone, Placement, Glance, Neutron, Nova"):
+                self.schemas()
+        with self.report.step(self.CONTROL_PLANE):
             self.control_plane(warm)
         if not warm:
-            with self.report.step("networks, images; snapshot for the next run"):
+            with self.report.step(f"{self.FIRST_CONTENT}; snapshot for the next run"):
                 self.first_content()
         with self.report.step("Octavia with its providers"):
             self.octavia()
+
+    def configure(self) -> None:
+        """The services' files, with what is known by now."""
+        conf.write(self.settings)
+
+    def schemas(self) -> None:
+        """Databases with their tables."""
+        stores.create_databases()
+        schemas.create(self.processes)
 
     def stores(self, warm: bool) -> None:
         """Data stores; a fresh data directory and certificates in the first run."""
@@ -96,7 +107,7 @@ class Cloud:
     def start_octavia(self) -> None:
         """The controller's address on the management network, then Octavia's processes."""
         ids = conf.identifiers()
-        conf.write(self.settings)
+        self.configure()
         bridge = links.bridge(ids["management_network"])
         address = f"{MANAGEMENT_IP}/{MANAGEMENT_CIDR.split('/')[1]}"
         links.run("ip", "addr", "replace", address, "dev", bridge)

@@ -8,7 +8,6 @@ from importlib.metadata import version
 from tests.demo import bootstrap as whole
 from tests.demo import cloud, schemas, services, snapshot, stores
 from tests.demo.processes import Processes
-from tests.demo.report import Report
 from tests.demo.settings import PORTS
 from tests.local import bootstrap, conf
 from tests.local.settings import LocalSettings
@@ -16,37 +15,21 @@ from tests.local.settings import LocalSettings
 DATABASES = ("keystone", "neutron", "octavia", "octavia_persistence", "sriov_provider")
 
 
-class LocalCloud:
+class LocalCloud(cloud.Cloud):
     """The services of one run."""
 
-    def __init__(self, settings: LocalSettings, report: Report) -> None:
-        self.settings, self.report = settings, report
-        self.processes = Processes(settings)
-        # how the stores come up is the demo's
-        self._base = cloud.Cloud(settings, report)
-        self._base.processes = self.processes
+    settings: LocalSettings
+    CONTROL_PLANE = "Keystone, Neutron"
+    FIRST_CONTENT = "networks"
 
-    def up(self) -> None:
-        """Everything, ready for the first load balancer."""
-        shutil.rmtree(self.settings.log, ignore_errors=True)
-        self.settings.log.mkdir(parents=True)
-        warm = snapshot.restore(self.settings)
-        if warm:
-            self.report.say("databases and bootstrap come from the snapshot of an earlier run")
+    def configure(self) -> None:
+        """The services' files, with what is known by now."""
         conf.write(self.settings)
-        with self.report.step("MariaDB, RabbitMQ, memcached"):
-            self._base.stores(warm)
-        if not warm:
-            with self.report.step("database schemas"):
-                stores.create_databases(DATABASES)
-                schemas.create(self.processes, (schemas.keystone, schemas.neutron, octavia_schema))
-        with self.report.step("Keystone, Neutron"):
-            self.control_plane(warm)
-        if not warm:
-            with self.report.step("networks; snapshot for the next run"):
-                self.first_content()
-        with self.report.step("Octavia with its provider"):
-            self.octavia()
+
+    def schemas(self) -> None:
+        """Databases with their tables."""
+        stores.create_databases(DATABASES)
+        schemas.create(self.processes, (schemas.keystone, schemas.neutron, octavia_schema))
 
     def control_plane(self, warm: bool) -> None:
         """All but Octavia, whose start overlaps with theirs in a warm run."""
@@ -72,7 +55,7 @@ class LocalCloud:
 
     def start_octavia(self) -> None:
         """The API, and the driver-agent with the provider's worker."""
-        conf.write(self.settings)
+        self.configure()
         services.octavia(self.processes, ())
         schemas.ours(self.processes)
         services.octavia_processes(self.processes, ("driver-agent",))
