@@ -59,6 +59,10 @@ class Driver(abc.ABC):
     def mend(self, device: str) -> None:
         """Do without a claim that cannot be read, where that is safe. Locked."""
 
+    def release(self, claim: Claim) -> None:
+        """Free it; the claim says so first, so that nobody goes on with it. Locked."""
+        self.free(self._claims.write(dataclasses.replace(claim, phase=LEAVING)))
+
     def inside(self, claim: Claim) -> bool:
         """Whether the interface is in the namespace of its claim.
 
@@ -79,7 +83,7 @@ class Driver(abc.ABC):
             return None
         if claim.mac == wish.mac and claim.segment in ("", wish.segment):
             return claim
-        self.free(self._claims.write(dataclasses.replace(claim, phase=LEAVING)))
+        self.release(claim)
         return None
 
     def get_supported_bindings(self) -> tuple[str, ...]:
@@ -108,7 +112,7 @@ class Driver(abc.ABC):
             claim = self.claim(neutron_port["id"])
             if claim is None:
                 return "", ""
-            self.free(self._claims.write(dataclasses.replace(claim, phase=LEAVING)))
+            self.release(claim)
         return claim.device, ""
 
     def get_container_iface_name(self, neutron_port: Mapping[str, Any]) -> str:
@@ -151,5 +155,5 @@ class Driver(abc.ABC):
             if before is None and claim is not None:
                 # When even that fails the claim stays, and the next reconciliation tries again.
                 with contextlib.suppress(ProviderError):
-                    self.free(self._claims.write(dataclasses.replace(claim, phase=LEAVING)))
+                    self.release(claim)
             raise

@@ -18,7 +18,7 @@ from sriov_provider.portdriver.base import (
     Report,
     Settings,
 )
-from sriov_provider.portdriver.claims import LEAVING, PLUGGED, Claim
+from sriov_provider.portdriver.claims import PLUGGED, Claim
 from sriov_provider.portdriver.driver import Driver
 from sriov_provider.portdriver.kernel import USER
 from sriov_provider.portdriver.machine import Machine, machine
@@ -114,7 +114,7 @@ class HostPorts:
         for old in self._claims.of_port(asked.port_id):
             elsewhere = (old.namespace, old.identity) not in ((None, None), (namespace, identity))
             if old.driver != driver.name or elsewhere:
-                self._release(old)
+                self._drivers[old.driver].release(old)
         return driver.bind(asked, driver.ready(asked))
 
     def _move(self, driver: Driver, claim: Claim, namespace: Namespace, mtu: int | None) -> Plugged:
@@ -132,7 +132,7 @@ class HostPorts:
         """
         with self._claims.locked():
             for claim in self._claims.of_port(neutron_port_id):
-                self._release(claim)
+                self._drivers[claim.driver].release(claim)
 
     def plugged(self) -> tuple[Plugged, ...]:
         """The ports that are where they were put, as disk and kernel tell."""
@@ -165,7 +165,7 @@ class HostPorts:
     def _released(self, claim: Claim) -> str | None:
         """What is in the way of giving the device back; one of them holds up no other."""
         try:
-            self._release(claim)
+            self._drivers[claim.driver].release(claim)
         except ProviderError as error:
             LOG.warning("Port %s keeps %s: %s", claim.port_id, claim.device, error)
             return f"{claim.device}: {error.reason.operator}"
@@ -181,10 +181,6 @@ class HostPorts:
 
     def _whole(self, claim: Claim) -> bool:
         return claim.phase == PLUGGED and self._drivers[claim.driver].inside(claim)
-
-    def _release(self, claim: Claim) -> None:
-        driver = self._drivers[claim.driver]
-        driver.free(self._claims.write(dataclasses.replace(claim, phase=LEAVING)))
 
 
 def _plugged(claim: Claim) -> Plugged:

@@ -14,6 +14,7 @@ from typing import Any
 from kuryr_libnetwork.port_driver import driver as kuryr
 from kuryr_libnetwork.port_driver.drivers import sriov, veth
 
+from sriov_provider.portdriver.osvif.driver import SwitchDriver
 from sriov_provider.portdriver.sriov import SriovDriver
 from sriov_provider.portdriver.standin import StandinDriver
 from tests.unit.portdriver.stage import host
@@ -46,7 +47,9 @@ def main() -> None:
     answer = {
         "methods": methods(),
         "bindings": [sriov.SriovDriver.BINDING_DRIVERS, veth.VethDriver.BINDING_DRIVERS],
-        "accepted": [accepted(SriovDriver, directory), accepted(StandinDriver, directory)],
+        "accepted": [
+            accepted(ours, directory) for ours in (SriovDriver, StandinDriver, SwitchDriver)
+        ],
     }
     json.dump(answer, sys.stdout)
 

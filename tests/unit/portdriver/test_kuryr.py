@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from sriov_provider.portdriver.base import PortDriver
+from sriov_provider.portdriver.osvif.driver import SwitchDriver
 from sriov_provider.portdriver.sriov import SriovDriver
 from sriov_provider.portdriver.standin import StandinDriver
 from tests.unit.portdriver.stage import PORT, VLAN, Host
@@ -44,7 +45,7 @@ def test_all_methods_are_known(kuryr: Any) -> None:
     assert sorted(kuryr["methods"]) == sorted(METHODS)
 
 
-@pytest.mark.parametrize("ours", [SriovDriver, StandinDriver, PortDriver])
+@pytest.mark.parametrize("ours", [SriovDriver, StandinDriver, SwitchDriver, PortDriver])
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_can_be_called_as_kuryr_calls_it(kuryr: Any, name: str, ours: type) -> None:
     mine = inspect.signature(getattr(ours, name)).parameters
@@ -55,7 +56,7 @@ def test_a_method_can_be_called_as_kuryr_calls_it(kuryr: Any, name: str, ours: t
 
 
 def test_kuryr_takes_them_for_port_drivers(kuryr: Any) -> None:
-    assert kuryr["accepted"] == [True, True]
+    assert kuryr["accepted"] == [True, True, True]
 
 
 def test_the_bindings_are_kuryrs(kuryr: Any, one: Host) -> None:
