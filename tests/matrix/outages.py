@@ -102,8 +102,12 @@ def driver_agent_back() -> bool:
 
 
 def _listens(path: str) -> bool:
+    """It is told a size that is none: a child that is told nothing reads on for ever."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as wire:
-        return wire.connect_ex(path) == 0
+        taken = wire.connect_ex(path) == 0
+        if taken:
+            wire.sendall(b"\n")
+        return taken
 
 
 AWAY = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 
@@ -93,7 +94,8 @@ def kills(ground: Ground) -> None:
 
     card = ground.cards[0]
     with tempfile.TemporaryDirectory() as directory:
-        told = Cycles(Vfs(card.pf, Path(directory), vlan=7)).run(ground.cycles)
+        cycles = Cycles(Vfs(card.pf, Path(directory), vlan=7))
+        told = cycles.run(ground.cycles, lambda text: print(text, file=sys.stderr, flush=True))
     killed = sum(told.kills.values())
     assert killed, told
     ground.note(f"{told.cycles} cycles, killed {killed} times at {len(told.kills)} places")
