@@ -12,13 +12,10 @@ INIT = f"""\
 #!/bin/busybox sh
 b=/bin/busybox
 $b mount -t proc proc /proc
-if $b grep -q igb.probe /proc/cmdline; then
-    $b mount -t devtmpfs dev /dev
-    echo {ALIVE} >/dev/ttyS0
-    $b poweroff -f
-fi
-$b mount -t sysfs sys /sys
 $b mount -t devtmpfs dev /dev
+echo {ALIVE} >/dev/ttyS0
+$b grep -q igb.probe /proc/cmdline && $b poweroff -f
+$b mount -t sysfs sys /sys
 for module in /modules/*; do $b insmod $module; done
 tries=0
 until [ -b /dev/vda ] && [ -b /dev/vdb ]; do

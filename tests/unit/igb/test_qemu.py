@@ -7,8 +7,12 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+from tests.igb import __main__ as main
 from tests.igb import qemu, site
 from tests.igb.guest import checks
+from tests.igb.initrd import ALIVE
 from tests.igb.qemu import Run
 from tests.igb.settings import from_environment
 from tests.igb.trees import Image
@@ -38,9 +42,12 @@ def test_a_guest_ends_with_who_started_it() -> None:
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as one:
         assert one.stdout
         started = Path("/proc", one.stdout.readline().strip(), "cmdline")
-        assert started.exists()
+        deadline = time.monotonic() + 10
+        # Until then it is the guard, which may not have asked for its own end yet.
+        while not started.read_bytes().startswith(b"sleep"):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
         one.kill()
-    deadline = time.monotonic() + 10
     while started.exists() and b"sleep" in started.read_bytes():
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -68,3 +75,30 @@ def test_the_agents_commands_run_the_code_that_is_brought(tmp_path: Path) -> Non
     assert "from amphora_agent_ext.agent import main" in agent
     assert agent.index("/mnt") < agent.index("import main")
     assert (tmp_path / "amphora-interface").stat().st_mode & 0o111
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("sleep 600", False),
+        ("true", False),
+        (f"echo early; echo {ALIVE}; sleep 600", True),
+    ],
+)
+def test_a_guest_that_stops_on_its_way_is_noticed(
+    tmp_path: Path, script: str, expected: bool
+) -> None:
+    run = Run(tmp_path, None)
+    with qemu.started(["sh", "-c", f"({script}) > {run.console}"], run) as process:
+        assert main.booted(process, run, 1.0) is expected
+
+
+def test_a_guest_that_stops_is_started_again_but_not_for_ever(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Run(tmp_path, None)
+    words = ["sh", "-c", f"echo >> {tmp_path}/starts"]
+    settings = from_environment({"SRIOV_IGB_DIR": str(tmp_path)})
+    assert main.guest(settings, words, run) == ([], False)
+    assert len((tmp_path / "starts").read_text().splitlines()) == main.BOOTS
+    assert capsys.readouterr().out.count(main.STOPPED) == main.BOOTS
