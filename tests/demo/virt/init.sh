@@ -19,6 +19,8 @@ layer /usr/lib/systemd/system units
 layer /usr/local/bin bin
 layer /var/lib var-lib
 layer /var/log var-log
+# as cloud-init does it: keepalived asks for its own name, and DNS would let it wait for seconds
+printf '127.0.0.1 localhost\n::1 localhost\n127.0.1.1 %s\n' "$2" >/etc/hosts
 VENV_BIN=$(dirname "$(command -v "$AGENT")")
 mount -t tmpfs tmpfs /run
 mkdir -p /run/lock /run/netns /run/home /run/rsyslog/octavia /var/lib/octavia/certs \
