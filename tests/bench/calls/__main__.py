@@ -29,6 +29,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--operations", type=int, default=100, metavar="N", help="before memory is read; 0: skip"
     )
+    parser.add_argument("--topology", choices=("SINGLE", "ACTIVE_STANDBY"), default="SINGLE")
     parser.add_argument("--only", choices=("sriov", "amphora"), help="one provider")
     parser.add_argument("--calls", action="store_true", help="print every call")
     parser.add_argument("--keep", action="store_true", help="leave the cloud up")

@@ -83,7 +83,7 @@ class Bench:
         admin = bootstrap.connect(self._settings)
         subnets = {net: admin.network.find_subnet(net).id for net in ("public", "members")}
         api, logs = Api(admin), Logs(self._settings.log)
-        flavors = {name: flavor(admin, name, PROVIDERS[name].image) for name in self._names}
+        flavors = {name: flavor(admin, name, self._options.topology) for name in self._names}
         return {
             name: functools.partial(Life, api, logs, flavors[name], subnets) for name in self._names
         }
@@ -111,16 +111,17 @@ def answers(port: int) -> bool:
         return sock.connect_ex((IP, port)) == 0
 
 
-def flavor(admin: Any, provider: str, image: str) -> str:
+def flavor(admin: Any, provider: str, topology: str) -> str:
     """The id of Octavia's flavor for SR-IOV with this provider."""
-    api, name = admin.load_balancer, f"bench-{provider}"
+    api, name = admin.load_balancer, f"bench-{provider}-{topology}"
     for found in api.flavors(name=name):
         return str(found.id)
     data = {
         "sriov_vip": True,
         "allow_member_sriov": True,
         "compute_flavor": conf.identifiers()["compute_flavor"],
-        "amp_image_tag": image,
+        "amp_image_tag": PROVIDERS[provider].image,
+        "loadbalancer_topology": topology,
     }
     profile = api.create_flavor_profile(
         name=name, provider_name=provider, flavor_data=json.dumps(data)
