@@ -15,6 +15,7 @@ from sriov_provider.portdriver.base import Settings
 from sriov_provider.portdriver.claims import LEAVING, Claim
 from sriov_provider.portdriver.kernel import USER, Link
 from sriov_provider.portdriver.machine import Machine, machine
+from sriov_provider.portdriver.namespaces import by_name
 from sriov_provider.portdriver.wish import Wish
 
 
@@ -69,12 +70,15 @@ class Driver(abc.ABC):
         Also where those who live there have moved it on to a namespace of their own, which the
         host does not see: it is not here, so it is there.
         """
-        return (
-            claim.namespace is not None
-            and claim.identity == self._links.identity(claim.namespace)
-            and self.present(claim)
-            and self.on_host(claim) is None
-        )
+        if claim.namespace is None or not self.present(claim):
+            return False
+        if claim.identity != self._links.identity(claim.namespace):
+            return False
+        if claim.identity == self._links.identity(None):
+            # A port of the host itself: here is where it was put, under its name.
+            link = by_name(self._links, claim.name)
+            return link is not None and link.mac == claim.mac
+        return self.on_host(claim) is None
 
     def ready(self, wish: Wish) -> Claim | None:
         """The port's claim, if it can go on with it; what the port has outgrown is freed."""

@@ -43,8 +43,11 @@ def opened(namespace: Namespace | None) -> Iterator[int]:
         os.close(handle)
 
 
-def identity(namespace: Namespace) -> str | None:
-    """Tells a namespace from another of the same name; None when it is gone."""
+def identity(namespace: Namespace | None) -> str | None:
+    """Tells a namespace from another of the same name; None when it is gone.
+
+    :param namespace: None: the one the calling thread is in
+    """
     try:
         with opened(namespace) as handle:
             seen = os.fstat(handle)
@@ -56,7 +59,7 @@ def identity(namespace: Namespace) -> str | None:
 def found() -> tuple[Namespace, ...]:
     """All namespaces that have a name or a process, each once, without the one we are in."""
     seen: dict[str, Namespace] = {}
-    own = identity("/proc/thread-self/ns/net")
+    own = identity(None)
     for one in _candidates():
         try:
             who = identity(one)

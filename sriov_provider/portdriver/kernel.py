@@ -97,7 +97,7 @@ class Links(Protocol):
     def delete(self, name: str) -> None:
         """Of the host's; nothing happens where there is none."""
 
-    def identity(self, namespace: Namespace) -> str | None:
+    def identity(self, namespace: Namespace | None) -> str | None:
         """Tells a namespace from another of the same name; None when it is gone."""
 
     def namespaces(self) -> tuple[Namespace, ...]:

@@ -65,7 +65,7 @@ class KernelLinks:
             if index is not None:
                 ip.link("del", index=index)
 
-    def identity(self, namespace: Namespace) -> str | None:
+    def identity(self, namespace: Namespace | None) -> str | None:
         return entered.identity(namespace)
 
     def namespaces(self) -> tuple[Namespace, ...]:

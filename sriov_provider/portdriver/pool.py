@@ -112,9 +112,8 @@ def _none(found: Candidates, wish: Wish) -> ProviderError:
         f"port {wish.port_id}: physical network {wish.physnet} has no free VF on this host "
         f"({pfs or 'no PF'}{missing}). Held: {holders or 'none'}"
     )
-    return ProviderError(
-        Code.NO_VF, "No SR-IOV Virtual Function is free for the load balancer.", text
-    )
+    user = "No SR-IOV Virtual Function is free for the load balancer."
+    return ProviderError(Code.NO_VF, user, text, retriable=True)
 
 
 def pfs_of(

@@ -209,6 +209,21 @@ def test_a_move_to_another_namespace(node: Node, rooms: list[Namespace]) -> None
     assert "vip0" in rooms[1].ip("link")
 
 
+def test_a_port_of_the_host_itself(node: Node) -> None:
+    own = f"/run/netns/{node.space.name}"
+    made = node.plug(1, own)
+    node.space.ip("link", "set", "vip0", "up")
+    assert node.plug(1, own) == made
+    assert node.do(lambda ports: ports.plugged()) == (made,)
+    assert "state UP" in node.space.ip("link", "show", "vip0")
+    node.space.ip("link", "delete", "vip0")
+    assert node.do(lambda ports: ports.plugged()) == ()
+    node.plug(1, own)
+    assert mac(1) in node.space.ip("link", "show", "vip0")
+    node.do(lambda ports: ports.unplug(port_id(1)))
+    assert node.left() == NOTHING
+
+
 def test_an_interface_its_inhabitants_have_moved_on(node: Node, rooms: list[Namespace]) -> None:
     node.plug(1, rooms[0].name)
     rooms[0].ip("link", "set", "vip0", "netns", rooms[1].name)

@@ -27,6 +27,7 @@ from sriov_provider.portdriver.card import ZERO, Pf, Vf, VfChange, VfState
 from sriov_provider.portdriver.kernel import Change, Link, NamespaceGoneError, RefusedError
 
 HOST = ""
+INIT = 1  # a process that is in the host's own namespace
 _LATE = 3  # looks at the host before a VF is back
 
 
@@ -264,7 +265,9 @@ class IgbLinks:
             for index in mine:
                 _unlink(world, index)
 
-    def identity(self, namespace: Namespace) -> str | None:
+    def identity(self, namespace: Namespace | None) -> str | None:
+        if namespace in (None, INIT):
+            return "the host's"
         with self._igb.world() as world:
             found = world["namespaces"].get(str(namespace))
         return None if found is None else str(found)
@@ -299,9 +302,11 @@ class IgbLinks:
 
 
 def _where(world: dict[str, Any], namespace: Namespace | None) -> str:
-    if namespace is not None and str(namespace) not in world["namespaces"]:
+    if namespace in (None, INIT):
+        return HOST
+    if str(namespace) not in world["namespaces"]:
         raise NamespaceGoneError(str(namespace))
-    return HOST if namespace is None else str(namespace)
+    return str(namespace)
 
 
 def _there(world: dict[str, Any], index: int, where: str) -> dict[str, Any]:

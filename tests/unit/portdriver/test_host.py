@@ -9,8 +9,10 @@ import pytest
 
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.portdriver.base import Plugged, Report
-from sriov_provider.portdriver.card import VfChange
+from sriov_provider.portdriver.card import ZERO, VfChange
 from sriov_provider.portdriver.host import HostPorts
+from sriov_provider.portdriver.kernel import Change, Link
+from tests.unit.portdriver.igb import INIT
 from tests.unit.portdriver.stage import MAC, OTHER, PORT, TUNNEL, VLAN, Host, host
 from tests.unit.portdriver.test_sriov import VF0, VF1, card
 
@@ -116,6 +118,69 @@ def test_an_interface_that_was_moved_on_inside_is_still_plugged(one: Host) -> No
     one.ports.unplug(P1)
     assert one.links("other") == {}
     assert "eth3" in one.links()
+
+
+# the host itself, as a place for a port
+
+
+def leg(one: Host, network: dict[str, Any] = VLAN) -> Plugged:
+    return one.ports.plug(PORT, [], network, INIT, "mgmt0")
+
+
+def up_with(one: Host, name: str) -> Link:
+    """Somebody has brought it up."""
+    one.igb.links.change(one.links()[name].index, Change(up=True))
+    return one.links()[name]
+
+
+NETWORKS = pytest.mark.parametrize("network", [VLAN, TUNNEL], ids=["vf", "standin"])
+
+
+@NETWORKS
+def test_a_port_of_the_host_itself_stays_up(one: Host, network: dict[str, Any]) -> None:
+    before = card(one)
+    made = leg(one, network)
+    link = up_with(one, "mgmt0")
+    assert (link.mac, made.namespace, made.name) == (MAC, INIT, "mgmt0")
+    assert one.ports.plugged() == (made,)
+    assert one.ports.reconcile([P1]) == Report(kept=(P1,))
+    assert leg(one, network) == made
+    assert one.links()["mgmt0"] == link
+    one.ports.unplug(P1)
+    assert card(one) == before
+
+
+@NETWORKS
+@pytest.mark.parametrize("change", [Change(name="other"), Change(mac="02:00:00:00:00:99")])
+def test_a_port_of_the_host_that_somebody_has_changed_is_not_plugged(
+    one: Host, network: dict[str, Any], change: Change
+) -> None:
+    leg(one, network)
+    if change.mac:
+        # a PF insists on its own
+        one.igb.change("ens1", 0, VfChange(mac=ZERO))
+    one.igb.links.change(one.links()["mgmt0"].index, change)
+    assert one.ports.plugged() == ()
+    assert one.ports.reconcile([P1]).lost == (P1,)
+    leg(one, network)
+    assert [p.name for p in one.ports.plugged()] == ["mgmt0"]
+
+
+def test_a_port_of_the_host_gets_what_has_changed(one: Host) -> None:
+    leg(one)
+    link = up_with(one, "mgmt0")
+    network = VLAN | {"provider:segmentation_id": 102}
+    one.ports.plug(PORT, [], network, INIT, "mgmt0")
+    assert one.igb.state("ens1", 0).vlan[0] == 102
+    assert one.links()["mgmt0"] == link
+
+
+def test_a_port_of_the_host_after_a_reboot(one: Host) -> None:
+    leg(one)
+    one.boot = "two"
+    assert one.ports.reconcile([P1]).lost == (P1,)
+    leg(one)
+    assert [p.name for p in one.ports.plugged()] == ["mgmt0"]
 
 
 def test_a_mapping_that_was_made_since_turns_a_stand_in_into_a_vf(one: Host) -> None:

@@ -76,7 +76,7 @@ def test_no_free_vf_is_told_with_all_that_helps() -> None:
     found = pool.Candidates((Pf("ens1", 7, (vf(0), vf(1))),), ("ens7",), used)
     with pytest.raises(ProviderError) as caught:
         pool.choose(found, WISH)
-    assert caught.value.reason.code is Code.NO_VF
+    assert (caught.value.reason.code, caught.value.retriable) == (Code.NO_VF, True)
     assert "ens1" not in caught.value.reason.user
     assert caught.value.reason.operator == (
         "port p1: physical network physnet1 has no free VF on this host (ens1 with 2 VFs of 7, "
