@@ -107,9 +107,12 @@ def _sweeper(conf: Any, parsed_args: argparse.Namespace) -> Iterator[Any]:
 
 
 def _grace(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
     if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is no time")
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds, 0 or more")
     return value
 
 

@@ -43,6 +43,15 @@ def due(
     return tuple(Ending(*tuple(row)) for row in session.execute(query.where(~recent)))
 
 
+def waiting(session: Session) -> int:
+    """How many renewals wait or run."""
+    job = models.Job
+    query = sa.select(sa.func.count()).where(
+        job.state.in_(jobs.UNFINISHED), job.action == Action.RENEW.value
+    )
+    return int(session.execute(query).scalar_one())
+
+
 def place(session: Session, ending: Ending, before: datetime.datetime, job: Job) -> bool:
     """Write the job, unless it is not wanted any more. Where two workers write one at the same
     time, the second to run finds the certificate renewed.

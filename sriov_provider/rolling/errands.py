@@ -9,6 +9,7 @@ from sriov_provider.capacity import failovers
 from sriov_provider.capacity.model import Inside, Outside, Verdict
 from sriov_provider.capacity.totals import Totals
 from sriov_provider.db.engine import Sessions
+from sriov_provider.errors import Code, ProviderError
 from sriov_provider.rolling import age, records
 from sriov_provider.rolling.model import Found, Prospect, Room, Target
 from sriov_provider.worker import plan
@@ -108,6 +109,13 @@ class Refresh:
         return bool(self._why(found))
 
     def prospect(self, found: Found) -> Prospect:
+        """None without an image, which is the matter of this one alone."""
+        try:
+            self._newest_for(found)
+        except ProviderError as error:
+            if error.reason.code is not Code.NOT_FOUND:
+                raise
+            return Prospect(Room.NONE, why=f"It cannot be built anew: {error.reason.operator}")
         return Prospect()
 
     def complaint(self, replacement: Found) -> str:
@@ -118,9 +126,17 @@ class Refresh:
 
     def _why(self, found: Found) -> str:
         image = self._image_of(found.compute_id) if found.compute_id else None
-        newest = self._newest(str(found.flavor.get("amp_image_tag") or ""))
+        try:
+            newest = self._newest_for(found)
+        except ProviderError as error:
+            if error.reason.code is not Code.NOT_FOUND:
+                raise
+            return "its image tag has no image"
         agent = None if self._image_only else found.agent_version
         return age.why(image, newest, agent)
+
+    def _newest_for(self, found: Found) -> str:
+        return self._newest(str(found.flavor.get("amp_image_tag") or ""))
 
 
 def goes_first(found: Found) -> bool:

@@ -21,6 +21,7 @@ from sriov_provider.records import AmphoraState
 # Agents asked, all at the same time; seconds each may take to connect, and to answer.
 SAMPLE, PATIENCE = 8, 3.0
 _SHOWN = 5
+_DAY = 86400.0
 _SERVING = (AmphoraState.READY.value, AmphoraState.STALE.value)
 _SILENT = "see 'sriov-provider amphora show' and the console log of the server"
 
@@ -28,7 +29,7 @@ Ask = Callable[[Endpoint], FirewallState]
 
 
 def checks(settings: Settings) -> Iterator[Check]:
-    """Both read the tables first."""
+    """All read the tables first."""
     url, files = settings.database_connection, settings.config_files
 
     def agents() -> Result:
@@ -40,8 +41,13 @@ def checks(settings: Settings) -> Iterator[Check]:
         health = settings.health
         return judge_heartbeats(_serving(url), utcnow(), health.timeout, bool(health.bind))
 
+    def certificates() -> Result:
+        return judge_certificates(_serving(url), utcnow(), settings.certificates.expiry_buffer)
+
+    database = "correct [sriov_provider] database_connection"
     yield Check("agents", agents, "check certificates, management network and amp_secgroup_list")
-    yield Check("heartbeats", heartbeats, "correct [sriov_provider] database_connection")
+    yield Check("heartbeats", heartbeats, database)
+    yield Check("agent certificates", certificates, database)
 
 
 _NONE = ok("no amphora serves")
@@ -94,6 +100,24 @@ def judge_heartbeats(
     if len(silent) < len(serving):
         return warn(told, _SILENT)
     return fail(told, "check that a health manager or worker runs, heartbeat_bind and firewalls")
+
+
+def judge_certificates(serving: Sequence[Seen], now: datetime.datetime, buffer: float) -> Result:
+    """Whether renewals keep up. Pure.
+
+    :param buffer: seconds before its end that a certificate is to be renewed
+    """
+    known = sorted((a.certificate_expires, a.id) for a in serving if a.certificate_expires)
+    ended = [name for end, name in known if end <= now]
+    if ended:
+        told = f"{len(ended)} of {len(known)} have ended: {_some(ended)}"
+        return fail(told, "run for each: sriov-provider amphora failover")
+    late = [name for end, name in known if end < now + datetime.timedelta(seconds=buffer / 2)]
+    if late:
+        days = buffer / 2 / _DAY
+        told = f"{len(late)} of {len(known)} end within {days:.3g} days: {_some(late)}"
+        return warn(told, "see the log of a worker for why they are not renewed")
+    return ok(f"{len(known)} are renewed in time")
 
 
 def _some(lines: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from sriov_provider.compute import drivers
 from sriov_provider.config import Settings
 from sriov_provider.db import migrate
 from sriov_provider.db.engine import Sessions
+from sriov_provider.db.types import utcnow
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.rest import Rest
 from sriov_provider.rpc.client import Client
@@ -24,6 +26,12 @@ from sriov_provider.status.agent_client import AgentClient
 
 # Seconds for the broker; a first connection takes long on a busy host.
 _PATIENCE = 15.0
+# Seconds by which clocks may differ without a word.
+_DRIFT = 2.0
+_UTC = {
+    "mysql": "SELECT UTC_TIMESTAMP(6)",
+    "postgresql": "SELECT clock_timestamp() AT TIME ZONE 'UTC'",
+}
 _CREDENTIALS = "check [service_auth], [neutron], [nova], [glance] and the service itself"
 _DRIVER_AGENT = (
     "start octavia-driver-agent on this host, or correct [driver_agent] *_socket_path and the "
@@ -41,6 +49,8 @@ def checks(settings: Settings) -> Iterator[Check]:
     url = settings.database_connection
     correct = "start the database, or correct [sriov_provider] database_connection"
     yield Check("database", lambda: _database(url), correct)
+    lease = settings.worker.lease_seconds
+    yield Check("clock", lambda: _clock(url, lease), correct)
     yield Check("database revision", lambda: revision(url), correct)
     yield Check("message bus", lambda: _bus(files), "start RabbitMQ, or correct transport_url")
     yield Check("Keystone", lambda: _keystone(files), _CREDENTIALS)
@@ -81,6 +91,36 @@ def _database(url: str) -> Result:
     finally:
         sessions.dispose()
     return ok(sa.make_url(url).render_as_string(hide_password=True))
+
+
+def _clock(url: str, lease: float) -> Result:
+    """This host's, beside the database's: workers compare times with each other's."""
+    name = sa.make_url(url).get_backend_name()
+    if name not in _UTC:
+        return ok(f"{name} has no clock of its own")
+    sessions = Sessions(url)
+    try:
+        with sessions.engine.connect() as connection:
+            before = utcnow()
+            told = connection.execute(sa.text(_UTC[name])).scalar_one()
+            after = utcnow()
+    finally:
+        sessions.dispose()
+    theirs = told.replace(tzinfo=datetime.timezone.utc)
+    return judge_clock((before + (after - before) / 2 - theirs).total_seconds(), lease)
+
+
+def judge_clock(ahead: float, lease: float) -> Result:
+    """Pure.
+
+    :param ahead: seconds that this host's clock is before the database's
+    :param lease: seconds a worker has a job for
+    """
+    told = f"{abs(ahead):.1f} s {'ahead of' if ahead > 0 else 'behind'} the database's"
+    advice = "set the clocks of all hosts by NTP"
+    if abs(ahead) >= lease / 2:
+        return fail(f"{told}: workers take jobs from each other that live", advice)
+    return warn(told, advice) if abs(ahead) > _DRIFT else ok(told)
 
 
 def _look_for_file(url: str) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 
 import pytest
+import sqlalchemy as sa
 
-from sriov_provider.db import jobs
+from sriov_provider.db import jobs, models
+from sriov_provider.errors import Code, ProviderError
 from sriov_provider.records import AmphoraState
 from sriov_provider.rolling import errands, records
 from sriov_provider.rolling.model import Do, End, Room, Rules
@@ -252,3 +254,29 @@ def test_a_server_nobody_knows_is_left_alone(world: World, operator: Operator) -
     world.cloud.images["amphora", None] = "image-2"
     errand = errands.Refresh(world.sessions, None, lambda _: None, lambda _: "image-2")
     assert operator.run(errand) == []
+
+
+def test_an_image_that_is_missing_is_the_matter_of_one_load_balancer(
+    world: World, operator: Operator
+) -> None:
+    special, common = one(world), one(world)
+    lost = world.only_amphora(special).id
+    world.cloud.images["amphora", None] = "image-2"
+    usual = refresh(world)._newest
+
+    def newest(tag: str) -> str:
+        if tag == "special":
+            raise ProviderError(Code.NOT_FOUND, "No image.", "no active image has the tag special")
+        return usual(tag)
+
+    row = models.LoadBalancer.id == special
+    tag = sa.update(models.LoadBalancer).where(row).values(flavor={"amp_image_tag": "special"})
+    world.sessions.run(lambda s: jobs.changed(s, tag))
+    errand = refresh(world)
+    errand._newest = newest
+    told = {step.why for target, step, _ in operator.roll(errand, Rules()).preview()
+            if target.amphora_id == lost}  # fmt: skip
+    assert told == {"It cannot be built anew: no active image has the tag special"}
+    ends = {o.target.load_balancer_id: o.end for o in operator.run(errand, keep_going=True)}
+    assert ends == {special: End.SKIPPED, common: End.REPLACED}
+    assert world.only_amphora(special).id == lost

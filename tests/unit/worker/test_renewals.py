@@ -12,7 +12,7 @@ from sriov_provider.config import Certificates
 from sriov_provider.db import jobs, models, renewals
 from sriov_provider.db.types import utcnow
 from sriov_provider.records import Action, AmphoraRecord, AmphoraState, Job, JobState, ObjectType
-from sriov_provider.worker.renewals import Calendar
+from sriov_provider.worker.renewals import BATCH, SOON, Calendar
 from tests.fakes import errors
 from tests.unit.worker import scenes
 from tests.unit.worker.harness import World
@@ -161,6 +161,23 @@ def test_a_job_that_kills_its_workers_ends(world: World, lb: str, keeper: Keeper
     assert world.amphora.of(the_amphora(world, lb).id).certificates == []
 
 
+def test_all_that_are_due_get_their_turn_soon(world: World, keeper: Keeper) -> None:
+    """More than a batch, of two workers; never more than a batch waits at the same time."""
+    for number in range(BATCH * 2 + 3):
+        world.create_load_balancer(name=f"lb {number}")
+    world.run_all()
+    world.sessions.run(
+        lambda s: jobs.changed(s, sa.update(models.Amphora).values(certificate_expires=utcnow()))
+    )
+    other, rounds = Keeper(world), 0
+    while keeper.look() + other.look():
+        assert states(world).count(JobState.PENDING) <= BATCH
+        world.run_all()
+        rounds += 1
+    assert rounds == 3
+    assert states(world) == [JobState.DONE] * (BATCH * 2 + 3)
+
+
 def test_it_keeps_looking_until_it_is_stopped(
     world: World, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,15 +186,16 @@ def test_it_keeps_looking_until_it_is_stopped(
     class Stop(threading.Event):
         def wait(self, timeout: float | None = None) -> bool:
             pauses.append(timeout or 0.0)
-            return len(pauses) == 3
+            return len(pauses) == 4
 
     looks = iter([errors.timeout()])
+    due = iter([BATCH, 0])
 
     def look() -> int:
         for error in looks:
             raise error
-        return 0
+        return next(due)
 
     monkeypatch.setattr(keeper.calendar, "look", look)
     keeper.calendar.keep(Stop())
-    assert pauses == [1.0, 3600.0, 3600.0]
+    assert pauses == [1.0, 3600.0, SOON, 3600.0]

@@ -11,11 +11,14 @@ from tests.fakes import errors
 NOW = datetime.datetime(2030, 1, 1, tzinfo=datetime.timezone.utc)
 
 
-def seen(name: str, heard: float | None = None) -> Seen:
-    """:param heard: seconds ago"""
+def seen(name: str, heard: float | None = None, days: float | None = None) -> Seen:
+    """:param heard: seconds ago
+    :param days: until the end of its certificate
+    """
+    ends = None if days is None else NOW + datetime.timedelta(days=days)
     beat = None if heard is None else NOW - datetime.timedelta(seconds=heard)
     return Seen(
-        *(name, "lb", "MASTER", "ready", "server", "host", "192.0.2.9", None, None, None, None),
+        *(name, "lb", "MASTER", "ready", "server", "host", "192.0.2.9", None, ends, None, None),
         heartbeat=beat,
         firewall_checked=None,
         ports=0,
@@ -50,3 +53,15 @@ def test_heartbeats() -> None:
     verdict, detail = judge(seen("a", 60), seen("b", 61), seen("c"))
     assert (verdict, detail) == (Verdict.WARN, "2 of 3 amphorae not heard for 60 s: b; c")
     assert judge(seen("b", 61))[0] is Verdict.FAIL
+
+
+def test_certificates() -> None:
+    def judge(*serving: Seen) -> tuple[Verdict, str]:
+        told = amphorae.judge_certificates(serving, NOW, 14 * 86400.0)
+        return told.verdict, told.detail
+
+    assert judge() == (Verdict.OK, "0 are renewed in time")
+    assert judge(seen("a", days=7), seen("b")) == (Verdict.OK, "1 are renewed in time")
+    late = judge(seen("a", days=6.9), seen("b", days=300))
+    assert late == (Verdict.WARN, "1 of 2 end within 7 days: a")
+    assert judge(seen("a", days=1), seen("b", days=0)) == (Verdict.FAIL, "1 of 2 have ended: b")

@@ -216,3 +216,18 @@ def test_serving_amphorae_are_asked(
     monkeypatch.setattr(firewall, "agents", lambda _files, _patience: lambda _endpoint: None)
     told = {c.name: c.look() for c in amphorae.checks(config.settings(config.parse([str(path)])))}
     assert told["agents"].detail == "1 of 1 asked answer"
+
+
+@pytest.mark.parametrize(
+    ("ahead", "verdict", "detail"),
+    [
+        (1.9, model.Verdict.OK, "1.9 s ahead of the database's"),
+        (-2.1, model.Verdict.WARN, "2.1 s behind the database's"),
+        (30.0, model.Verdict.FAIL, "30.0 s ahead of the database's: workers take jobs"),
+        (-31.0, model.Verdict.FAIL, "31.0 s behind the database's: workers take jobs"),
+    ],
+)
+def test_clocks(ahead: float, verdict: model.Verdict, detail: str) -> None:
+    told = services.judge_clock(ahead, 60)
+    assert told.verdict is verdict
+    assert told.detail.startswith(detail)
