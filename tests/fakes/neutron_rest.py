@@ -23,6 +23,7 @@ class NeutronRest:
         self.networks: dict[str, dict[str, Any]] = {}
         self.subnets: dict[str, dict[str, Any]] = {}
         self.ports: dict[str, dict[str, Any]] = {}
+        self.policies: dict[str, dict[str, Any]] = {}
         self.admin = True
         self.calls: list[str] = []
         self._numbers = itertools.count(10)
@@ -70,8 +71,10 @@ class NeutronRest:
 
     def find(self, path: str) -> Mapping[str, Any] | None:
         self.calls.append(f"GET {path}")
-        _, kind, key = path.split("/")
+        kind, key = path.split("/")[-2:]
         found = getattr(self, kind).get(key)
+        if kind == "policies":
+            return None if found is None else {"policy": found}
         return None if found is None else {kind.removesuffix("s"): dict(found)}
 
     def pages(self, path: str, key: str, **params: Any) -> Iterator[Mapping[str, Any]]:

@@ -10,6 +10,7 @@ from sriov_provider import vnic
 from sriov_provider.cloud import NETWORK, Cloud
 from sriov_provider.compute.local.records import Nic
 from sriov_provider.errors import Code, ProviderError
+from sriov_provider.portdriver import qos
 from sriov_provider.rest import Rest
 
 # Not Nova's prefix: Neutron would ask Nova about such ports.
@@ -23,11 +24,11 @@ _KINDS = (vnic.NORMAL, vnic.DIRECT)
 _PORT = (
     "id", "name", "mac_address", "network_id", "fixed_ips", "admin_state_up", "device_id",
     "binding:vnic_type", "binding:vif_type", "binding:profile", "binding:vif_details", "status",
-    "project_id",
+    "project_id", "qos_policy_id", "qos_network_policy_id",
 )  # fmt: skip
 _NETWORK = (
-    "id", "name", "mtu", "vlan_qinq", "provider:network_type", "provider:physical_network",
-    "provider:segmentation_id",
+    "id", "name", "mtu", "qinq", "provider:network_type", "provider:physical_network",
+    "provider:segmentation_id", "qos_policy_id",
 )  # fmt: skip
 _SUBNET = ("id", "cidr", "gateway_ip", "host_routes", "ip_version")
 
@@ -105,7 +106,7 @@ class Ports:
                 self._networks.pop(port["network_id"], None)
             network, subnets = self._network(port["network_id"])
             mine = tuple(subnet for subnet in subnets if subnet["id"] in used)
-        return Nic(number, port, network, mine, ours)
+        return Nic(number, qos.limited(self._neutron, port, network), network, mine, ours)
 
     def port(self, port_id: str) -> Json:
         return _few(self._neutron.get(f"/ports/{port_id}")["port"], _PORT)
