@@ -96,9 +96,8 @@ class LocalCompute:
     def read_back(self, port: Port, server_host: str | None) -> ReadBack:
         """What is plugged is in place, and nobody but the amphora filters it; but for ports of a
         virtual switch Neutron's binding says nothing here."""
-        amphora = self._node.records.get(port.device_id) if port.device_id else None
-        nic = amphora.nic(port.id) if amphora else None
-        if nic is None or not nic.driver:
+        nic = self._node.in_place(port.device_id, port.id) if port.device_id else None
+        if nic is None:
             return ReadBack(vnic.Binding.PENDING, vnic.Filter.UNKNOWN)
         if nic.driver == OSVIF:
             return binding.as_bound(port, server_host)
@@ -106,11 +105,7 @@ class LocalCompute:
         return ReadBack(vnic.Binding.BOUND, vnic.Filter.AMPHORA, nic.driver, slot)
 
     def _server(self, amphora: Amphora) -> Server:
-        fault = None
-        if not amphora.built:
-            fault = "the amphora was not finished"
-        elif not self._node.processes.running(amphora.id):
-            fault = "the amphora's processes have ended"
+        fault = self._fault(amphora)
         return Server(
             id=amphora.id,
             name=amphora.name,
@@ -119,6 +114,16 @@ class LocalCompute:
             fault=fault,
             image_id=amphora.image_id,
         )
+
+    def _fault(self, amphora: Amphora) -> str | None:
+        if amphora.damage:
+            return f"the amphora's record cannot be read: {amphora.damage}"
+        if not amphora.built:
+            return "the amphora was not finished"
+        if not self._node.processes.running(amphora.id):
+            return "the amphora's processes have ended"
+        lost = next((nic for nic in amphora.nics if nic.lost), None)
+        return f"port {lost.port_id} has lost its interface {lost.device}" if lost else None
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from sriov_provider.portdriver.base import Namespace
 from sriov_provider.portdriver.kernel import NamespaceGoneError
 from sriov_provider.portdriver.links import KernelLinks
 
-_USER = "No amphora could be started for the load balancer."
+USER = "No amphora could be started for the load balancer."
 _NODAD = 0x02
 _DEFAULT = {4: "0.0.0.0/0", 6: "::/0"}
 
@@ -47,7 +47,7 @@ def _ip_netns(verb: str, name: str) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
         text = f"{' '.join(words)}: {done.stderr.strip()}"
-        raise ProviderError(Code.BOOT_FAILED, _USER, text, retriable=True)
+        raise ProviderError(Code.BOOT_FAILED, USER, text, retriable=True)
 
 
 def _loopback() -> None:
@@ -62,14 +62,17 @@ def configure(nic: Nic, namespace: Namespace, name: str) -> None:
     """
     try:
         entered.inside(namespace, lambda: _configure(nic, name))
-    except NetlinkError as error:
-        text = f"Interface {name} of port {nic.port_id} cannot be set up: {error}"
-        raise ProviderError(Code.BOOT_FAILED, _USER, text, retriable=True) from error
+    except (NetlinkError, NamespaceGoneError) as error:
+        text = f"Interface {name} of port {nic.port_id} cannot be set up: {error or type(error)}"
+        raise ProviderError(Code.BOOT_FAILED, USER, text, retriable=True) from error
 
 
 def _configure(nic: Nic, name: str) -> None:
     with IPRoute() as ip:
-        index = ip.link_lookup(ifname=name)[0]
+        index = next(iter(ip.link_lookup(ifname=name)), None)
+        if index is None:
+            text = f"Interface {name} of port {nic.port_id} is not there any more"
+            raise ProviderError(Code.BOOT_FAILED, USER, text, retriable=True)
         ip.link("set", index=index, state="up")
         for address in nic.addresses:
             family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
@@ -114,10 +117,16 @@ def bring_back(pid: int, mac: str, namespace: Namespace) -> None:
     :param namespace: the amphora's own
     """
     links = KernelLinks()
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        for inner in Path(f"/proc/{pid}/root/run/netns").iterdir():
-            with contextlib.suppress(NamespaceGoneError):
-                found = namespaces.by_mac(links, mac, str(inner))
-                if found is not None:
-                    name = namespaces.outside_name(mac)
-                    links.move(found.index, name, str(inner), namespace)
+    for inner in _names(Path(f"/proc/{pid}/root/run/netns")):
+        with contextlib.suppress(NamespaceGoneError):
+            found = namespaces.by_mac(links, mac, inner)
+            if found is not None:
+                links.move(found.index, namespaces.outside_name(mac), inner, namespace)
+
+
+def _names(directory: Path) -> list[str]:
+    """The amphora has ended, or has put something else in its place."""
+    try:
+        return [str(path) for path in directory.iterdir()]
+    except OSError:
+        return []

@@ -16,6 +16,7 @@ from sriov_provider import cloud_errors
 from sriov_provider.compute.base import ServerSpec
 from sriov_provider.compute.local import files, interfaces
 from sriov_provider.compute.local.cgroups import Cgroups
+from sriov_provider.compute.local.leg import Leg
 from sriov_provider.compute.local.neutron import Ports
 from sriov_provider.compute.local.processes import Processes
 from sriov_provider.compute.local.records import Amphora, Nic, Records
@@ -27,12 +28,10 @@ LOG = logging.getLogger(__name__)
 
 # MiB an amphora believes to have whose flavor says nothing.
 _MEMORY = 1024
-# The host itself, as a place for a port: its first process is in its namespace.
-_HOST = 1
-_LEG = "host"
 # Amphorae that are started at the same time, after a reboot.
 _AT_ONCE = 4
 _ALL = "all"
+_USUAL = (ProviderError, OSError)
 
 
 class Wanted(Collection[str]):
@@ -70,6 +69,7 @@ class Node:
         self._wires = wires
         self.processes = processes
         self._cgroups = cgroups
+        self._leg = Leg(settings, ports, wires)
 
     def create(self, spec: ServerSpec, image_id: str) -> Amphora:
         """An amphora whose processes run.
@@ -91,6 +91,7 @@ class Node:
             except BaseException:
                 with self._tolerant(f"Amphora {amphora.id} is not removed as a whole"):
                     self._remove(amphora.id)
+                    self.records.forget_lock(amphora.id)
                 raise
 
     def _build(self, amphora: Amphora, spec: ServerSpec) -> Amphora:
@@ -127,62 +128,91 @@ class Node:
 
     def _wire(self, amphora: Amphora, nic: Nic) -> Amphora:
         plugged = self._wires.plug(nic.port, nic.subnets, nic.network, amphora.namespace, nic.name)
-        nic = dataclasses.replace(nic, driver=plugged.driver, device=plugged.device)
+        nic = dataclasses.replace(nic, driver=plugged.driver, device=plugged.device, lost=False)
         return self.records.save(amphora.with_nic(nic))
+
+    def in_place(self, amphora_id: str, port_id: str) -> Nic | None:
+        """The port as it was plugged, if the host still has it that way."""
+        amphora = self.records.get(amphora_id)
+        nic = amphora.nic(port_id) if amphora else None
+        if nic is None or nic.lost or not nic.driver:
+            return None
+        return nic if any(p.port_id == port_id for p in self._wires.plugged()) else None
 
     def attach(self, amphora_id: str, port_id: str) -> None:
         """Hot-plug; the agent finds the interface by its MAC address."""
         with self.records.locked(amphora_id):
             amphora = self._known(amphora_id)
-            nic = amphora.nic(port_id)
-            if nic is not None and nic.driver:
+            before = amphora.nic(port_id)
+            if self.in_place(amphora_id, port_id):
                 return
             port = self._ports.take(port_id, amphora_id)
-            nic = nic or self._ports.nic(port, amphora.next_number())
+            nic = before or self._ports.nic(port, amphora.next_number())
             # On record first: a restart must not take it for a port nobody wants.
             amphora = self.records.save(amphora.with_nic(nic))
             try:
                 self._wire(amphora, nic)
             except ProviderError:
-                self.records.save(amphora.without_nic(port_id))
-                with self._tolerant(f"Port {port_id} still names amphora {amphora_id}"):
-                    self._ports.leave(port_id, amphora_id)
+                self._not_attached(amphora, nic)
                 raise
+
+    def _not_attached(self, amphora: Amphora, nic: Nic) -> None:
+        """What an amphora had once stays on its record: it is not whole without it."""
+        with self._tolerant(f"Port {nic.port_id} is left half plugged"):
+            self._wires.unplug(nic.port_id)
+        if nic.driver:
+            self.records.save(amphora.with_nic(dataclasses.replace(nic, lost=True)))
+            return
+        self.records.save(amphora.without_nic(nic.port_id))
+        with self._tolerant(f"Port {nic.port_id} still names amphora {amphora.id}"):
+            self._ports.leave(nic.port_id, amphora.id)
 
     def detach(self, amphora_id: str, port_id: str) -> None:
         with self.records.locked(amphora_id):
             amphora = self.records.get(amphora_id)
-            nic = amphora.nic(port_id) if amphora else None
-            if amphora and nic:
-                self._unwire(amphora, nic)
-                self.records.save(amphora.without_nic(port_id))
+            if amphora and port_id in (macs := self._macs(amphora)):
+                self._unwire(amphora, port_id, macs[port_id])
+                if not amphora.damage:
+                    self.records.save(amphora.without_nic(port_id))
             self._ports.leave(port_id, amphora_id)
 
-    def _unwire(self, amphora: Amphora, nic: Nic) -> None:
+    def _macs(self, amphora: Amphora) -> dict[str, str]:
+        """MAC addresses of its ports by their ids; of those in its namespace where nothing else
+        tells."""
+        if amphora.damage:
+            return {
+                p.port_id: p.mac for p in self._wires.plugged() if p.namespace == amphora.namespace
+            }
+        return {nic.port_id: nic.mac for nic in amphora.nics}
+
+    def _unwire(self, amphora: Amphora, port_id: str, mac: str) -> None:
         pid = self.processes.pid(amphora.id)
         if pid is not None:
-            interfaces.bring_back(pid, nic.mac, amphora.namespace)
-        self._wires.unplug(nic.port_id)
+            interfaces.bring_back(pid, mac, amphora.namespace)
+        self._wires.unplug(port_id)
 
     def _known(self, amphora_id: str) -> Amphora:
         amphora = self.records.get(amphora_id)
         if amphora is None:
             raise cloud_errors.not_found(f"There is no amphora {amphora_id} on this host.")
+        if amphora.damage:
+            text = f"The record of amphora {amphora_id} cannot be read: {amphora.damage}"
+            raise ProviderError(Code.INTERNAL, interfaces.USER, text)
         return amphora
 
     def delete(self, amphora_id: str) -> None:
         """Nothing is left when this returns."""
         with self.records.locked(amphora_id):
             self._remove(amphora_id)
-        self.records.forget_lock(amphora_id)
+            self.records.forget_lock(amphora_id)
 
     def _remove(self, amphora_id: str) -> None:
         """Off the wires first: a VIP must not answer twice."""
         amphora = self.records.get(amphora_id)
         if amphora is None:
             return
-        for nic in amphora.nics:
-            self._unwire(amphora, nic)
+        for port_id, mac in self._macs(amphora).items():
+            self._unwire(amphora, port_id, mac)
         self.processes.stop(amphora_id)
         interfaces.remove_namespace(amphora.namespace)
         self._cgroups.remove(amphora_id)
@@ -208,52 +238,64 @@ class Node:
                 LOG.warning("Port %s was plugged for nobody; it is no more", port_id)
             for device in report.foreign:
                 LOG.warning("Left alone: %s", device)
+            kept = frozenset(report.kept)
+            for amphora in self.records.all():
+                if amphora.damage:
+                    LOG.error("Amphora %s is left alone: %s", amphora.id, amphora.damage)
             built = [amphora.id for amphora in self.records.all() if amphora.built]
             with ThreadPoolExecutor(_AT_ONCE) as pool:
-                list(pool.map(self._revive, built))
-            self._leg()
+                list(pool.map(lambda one: self._revive(one, kept), built))
+            self._leg.plug()
 
     def _wanted(self) -> frozenset[str]:
-        """Ports that should be plugged."""
-        found = {nic.port_id for amphora in self.records.all() for nic in amphora.nics}
+        """Ports that should be plugged; those of an amphora nobody knows the ports of, too."""
+        found = {port_id for amphora in self.records.all() for port_id in self._macs(amphora)}
         leg = self._settings.management_port
         return frozenset({*found, leg} if leg else found)
 
-    def _revive(self, amphora_id: str) -> None:
-        """Unless it runs."""
-        what = f"Amphora {amphora_id} does not come back"
-        with self._tolerant(what), self.records.locked(amphora_id):
+    def _revive(self, amphora_id: str, kept: Collection[str]) -> None:
+        """Unless it runs, with all its ports.
+
+        :param kept: ports that were found in their place
+        """
+        what = f"Amphora {amphora_id} is not brought back"
+        with self._tolerant(what, (Exception,)), self.records.locked(amphora_id):
             found = self.records.get(amphora_id)
-            if found is None or self.processes.running(amphora_id):
+            if found is None or (self.processes.running(amphora_id) and self._whole(found, kept)):
                 return
             LOG.info("Amphora %s (%s) is started again", found.id, found.name)
+            self.processes.stop(amphora_id)
             for nic in found.nics:
                 self._wires.unplug(nic.port_id)
             place = self.records.directory(found.id) / "files"
             files.refresh(place, self.processes.commands)
             self._run(found)
 
-    def _leg(self) -> None:
-        """This host's own port on the management network; remembered, as Neutron may come up
-        later than this host."""
-        port_id = self._settings.management_port
-        if not port_id:
-            return
-        name = self._settings.management_interface
-        records = Records(self._settings.state_path / ".host")
-        record = records.get(_LEG)
-        nic = record.nic(port_id) if record else None
-        if nic is None:
-            nic = self._ports.nic(self._ports.port(port_id), 0)
-            records.save(Amphora(_LEG, name, nics=(nic,)))
-        self._wires.plug(nic.port, nic.subnets, nic.network, _HOST, name)
-        # A host has a default route of its own.
-        subnets = tuple({**subnet, "gateway_ip": None} for subnet in nic.subnets)
-        interfaces.configure(dataclasses.replace(nic, subnets=subnets), _HOST, name)
+    def _whole(self, amphora: Amphora, kept: Collection[str]) -> bool:
+        """Whether it has its ports; one that has lost some goes on for as long as those cannot be
+        had again, and whoever asks is told so.
+
+        :raises ProviderError: they cannot be had
+        """
+        gone = [nic for nic in amphora.nics if nic.driver and nic.port_id not in kept]
+        if gone:
+            # Some may have been attached since.
+            there = {plugged.port_id for plugged in self._wires.plugged()}
+            gone = [nic for nic in gone if nic.port_id not in there]
+        gone += [nic for nic in amphora.nics if nic.lost and nic not in gone]
+        for nic in gone:
+            LOG.error("Amphora %s has lost port %s (%s)", amphora.id, nic.port_id, nic.device)
+            amphora = amphora.with_nic(dataclasses.replace(nic, lost=True))
+        if gone:
+            self.records.save(amphora)
+        for nic in gone:
+            self._wires.plug(nic.port, nic.subnets, nic.network, amphora.namespace, nic.name)
+        return not gone
 
     @contextlib.contextmanager
-    def _tolerant(self, what: str) -> Iterator[None]:
+    def _tolerant(self, what: str, held: tuple[type[Exception], ...] = _USUAL) -> Iterator[None]:
+        """:param held: errors that are told, and no more than that"""
         try:
             yield
-        except (ProviderError, OSError) as error:
-            LOG.error("%s: %s", what, error)
+        except held as error:
+            LOG.error("%s: %s", what, error, exc_info=not isinstance(error, _USUAL))

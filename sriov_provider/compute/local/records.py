@@ -11,7 +11,9 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
+
+from sriov_provider import disk
 
 _RECORD = "amphora.json"
 
@@ -25,6 +27,7 @@ class Nic:
     :ivar ours: made with the amphora, and goes with it
     :ivar driver: which port driver has plugged it; empty: none yet
     :ivar device: see :class:`sriov_provider.portdriver.base.Plugged`
+    :ivar lost: it was plugged, and then taken away by somebody else
     """
 
     number: int
@@ -34,6 +37,7 @@ class Nic:
     ours: bool = False
     driver: str = ""
     device: str = ""
+    lost: bool = False
 
     @property
     def port_id(self) -> str:
@@ -64,6 +68,7 @@ class Amphora:
     :ivar built: False until everything about it is done once
     :ivar image_id: the software it was made with
     :ivar created: ISO 8601
+    :ivar damage: why its record cannot be read; nothing but the id is known then
     """
 
     id: str
@@ -74,6 +79,7 @@ class Amphora:
     created: str = ""
     built: bool = False
     nics: tuple[Nic, ...] = ()
+    damage: str = ""
 
     @property
     def namespace(self) -> str:
@@ -112,18 +118,14 @@ class Records:
         return tuple(a for a in (_read(p) for p in paths) if a is not None)
 
     def get(self, amphora_id: str) -> Amphora | None:
+        """None when there is no record; see :class:`Amphora` for one that cannot be read."""
         return _read(self.directory(amphora_id) / _RECORD)
 
     def save(self, amphora: Amphora) -> Amphora:
         """On disk when this returns."""
         place = self.directory(amphora.id)
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fresh = place / f"{_RECORD}.new"
-        with fresh.open("w") as file:
-            json.dump(dataclasses.asdict(amphora), file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(place / _RECORD)
+        disk.write(place / _RECORD, json.dumps(dataclasses.asdict(amphora), indent=1))
         return amphora
 
     def drop(self, amphora_id: str) -> None:
@@ -143,18 +145,53 @@ class Records:
         :param what: an amphora's id, or another word
         """
         self._path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self._path / f".{what}.lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+        path = self._path / f".{what}.lock"
+        while True:
+            with path.open("w") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                # Whoever held it may have removed it: the next one would lock another file.
+                if _is_still(path, file):
+                    yield
+                    return
 
     def forget_lock(self, what: str) -> None:
+        """Of something that is no more; by whoever holds it."""
         (self._path / f".{what}.lock").unlink(missing_ok=True)
 
 
-def _read(path: Path) -> Amphora | None:
+def _is_still(path: Path, file: TextIO) -> bool:
     try:
-        told = json.loads(path.read_text())
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def _read(path: Path) -> Amphora | None:
+    """One that is damaged holds up none of the others."""
+    try:
+        return _amphora(path.parent.name, json.loads(path.read_text()))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    nics = tuple(Nic(**{**nic, "subnets": tuple(nic["subnets"])}) for nic in told.pop("nics"))
-    return Amphora(**told, nics=nics)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        return Amphora(path.parent.name, "", damage=f"{path}: {type(error).__name__}: {error}")
+
+
+def _amphora(amphora_id: str, told: Any) -> Amphora:
+    nics = tuple(_nic(nic) for nic in told["nics"])
+    found = Amphora(**{**_known(Amphora, told), "nics": nics})
+    if found.id != amphora_id:
+        raise ValueError(f"it is of amphora {found.id}")
+    return found
+
+
+def _nic(told: Any) -> Nic:
+    nic = Nic(**{**_known(Nic, told), "subnets": tuple(told["subnets"])})
+    # What the rest relies on.
+    _ = nic.port_id, nic.mac, nic.addresses, nic.network["id"]
+    return nic
+
+
+def _known(kind: type[Amphora | Nic], told: Mapping[str, Any]) -> dict[str, Any]:
+    """What a later release has added is not in the way of an earlier one."""
+    names = {field.name for field in dataclasses.fields(kind)}
+    return {key: value for key, value in told.items() if key in names}

@@ -16,6 +16,7 @@ from sriov_provider.compute.local.records import Amphora, Nic
 from sriov_provider.config_local import Limits, Local
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.network.base import Port
+from sriov_provider.portdriver import wish
 from tests.fakes.neutron_rest import NeutronRest
 
 SETTINGS = Local(flavors={"small": Limits(256, 1.0, 100)}, host="here")
@@ -27,6 +28,7 @@ class Shelf:
     def __init__(self, *amphorae: Amphora) -> None:
         self.amphorae = {a.id: a for a in amphorae}
         self.dead: set[str] = set()
+        self.gone: set[str] = set()
         self.records = self.processes = self
 
     def all(self) -> tuple[Amphora, ...]:
@@ -34,6 +36,11 @@ class Shelf:
 
     def get(self, amphora_id: str) -> Amphora | None:
         return self.amphorae.get(amphora_id)
+
+    def in_place(self, amphora_id: str, port_id: str) -> Nic | None:
+        amphora = self.get(amphora_id)
+        nic = amphora.nic(port_id) if amphora else None
+        return nic if nic and nic.driver and port_id not in self.gone else None
 
     def running(self, amphora_id: str) -> bool:
         return amphora_id not in self.dead
@@ -110,6 +117,14 @@ def test_servers() -> None:
     shelf.dead.add("a")
     ended = local.get_server("a")
     assert ended is not None and ended.status == "ERROR" and "ended" in str(ended.fault)
+    shelf.dead.clear()
+    shelf.amphorae["a"] = amphora.with_nic(nic("q", driver="sriov", device="0:1", lost=True))
+    lame = local.get_server("a")
+    assert lame is not None and lame.status == "ERROR"
+    assert lame.fault == "port q has lost its interface 0:1"
+    shelf.amphorae["d"] = Amphora("d", "", damage="no JSON")
+    damaged = local.get_server("d")
+    assert damaged is not None and damaged.status == "ERROR" and "no JSON" in str(damaged.fault)
     assert local.get_server("c") is None and local.find_server("amphora-3") is None
     assert local.management_ip("a", "mgmt") == "192.0.2.7"
     assert local.management_ip("a", "other") is None and local.management_ip("c", "mgmt") is None
@@ -129,6 +144,14 @@ def test_what_is_plugged_is_in_place(
     seen = local.read_back(port, "here")
     assert (seen.state, seen.filter) == (vnic.Binding.BOUND, vnic.Filter.AMPHORA)
     assert (seen.vif_type, seen.pci_slot) == (driver, slot)
+
+
+@pytest.mark.parametrize("driver", ["sriov", "standin", "osvif"])
+def test_what_the_host_has_no_more_is_not_in_place(driver: str) -> None:
+    local, shelf = compute(Amphora("a", "amphora-1", nics=(nic("p", driver=driver),)))
+    shelf.gone.add("p")
+    port = Port("p", "", "n", "m", (), device_id="a", vif_type="ovs", host="here")
+    assert local.read_back(port, "here").state is vnic.Binding.PENDING
 
 
 @pytest.mark.parametrize("device", ["", "a", "c"])
@@ -241,3 +264,46 @@ def test_a_subnet_that_is_younger_than_what_is_known(neutron: NeutronRest) -> No
     neutron.subnets["young"] = {"id": "young", "network_id": "mgmt", "cidr": "198.51.100.0/24"}
     young = ours.nic(ours.port(neutron.port("mgmt")), 2)
     assert "198.51.100.11/24" in [str(a) for a in young.addresses]
+
+
+@pytest.mark.parametrize(
+    ("told", "proto"), [({"qinq": True}, 0x88A8), ({"qinq": False}, 0x8100), ({}, 0x8100)]
+)
+def test_the_outer_tag_of_two(neutron: NeutronRest, told: dict[str, bool], proto: int) -> None:
+    neutron.network("vlans", "198.51.100.0/24", vlan=7, **told)
+    ours = ports(neutron)
+    found = ours.nic(ours.port(neutron.port("vlans")), 1)
+    assert wish.wish(found.port, found.network).proto == proto
+
+
+LIMIT = {"type": "bandwidth_limit", "max_kbps": 20_000, "direction": "egress"}
+
+
+@pytest.mark.parametrize(
+    ("of_port", "of_network", "rate"),
+    [
+        ({}, {}, 0),
+        ({"qos_policy_id": "slow"}, {}, 20),
+        ({"qos_policy_id": "slow"}, {"qos_policy_id": "fast"}, 20),
+        ({"qos_policy_id": None}, {"qos_policy_id": "slow"}, 20),
+        ({"qos_network_policy_id": "slow"}, {}, 20),
+        ({"qos_network_policy_id": None}, {"qos_policy_id": "fast"}, 0),
+    ],
+)
+def test_the_rate_limit_of_a_port(
+    neutron: NeutronRest, of_port: Any, of_network: Any, rate: int
+) -> None:
+    """Kept for a host that boots without Neutron."""
+    neutron.policies["slow"] = {"id": "slow", "rules": [LIMIT]}
+    neutron.policies["fast"] = {"id": "fast", "rules": []}
+    neutron.networks["mgmt"].update(of_network)
+    ours = ports(neutron)
+    found = ours.nic(ours.take(neutron.port("mgmt", **of_port), "a"), 1)
+    assert wish.wish(found.port, found.network).rate == rate
+
+
+def test_a_limit_nobody_shows_us(neutron: NeutronRest) -> None:
+    ours = ports(neutron)
+    port = ours.port(neutron.port("mgmt", qos_policy_id="hidden"))
+    with pytest.raises(ProviderError, match="does not show its QoS policy hidden"):
+        ours.nic(port, 1)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+import json
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,53 @@ def test_one_at_a_time(tmp_path: Path) -> None:
     assert order == ["first", "second"]
     records.forget_lock("a")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_lock_that_was_removed_keeps_nobody_apart(tmp_path: Path) -> None:
+    """Who waited for it takes the one of those who come later."""
+    records, inside, most = Records(tmp_path), [], []
+
+    def work() -> None:
+        with records.locked("a"):
+            inside.append(1)
+            time.sleep(0.05)
+            most.append(len(inside))
+            inside.pop()
+            records.forget_lock("a")
+
+    threads = [threading.Thread(target=work) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 5 and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "null", "[]", '"x"', "{}", "\x80", '{"id": "bad", "name": "x"}',
+     '{"id": "bad", "name": "x", "nics": [null]}', '{"id": "bad", "name": "x", "nics": [{}]}',
+     '{"id": "other", "name": "x", "nics": []}'],
+)  # fmt: skip
+def test_a_damaged_record_holds_up_no_other(tmp_path: Path, text: str) -> None:
+    records = Records(tmp_path)
+    good = records.save(Amphora("good", "amphora-1", nics=(NIC,)))
+    records.save(Amphora("bad", "amphora-2"))
+    path = tmp_path / "bad/amphora.json"
+    path.write_bytes(text.encode("latin-1"))
+    bad = records.get("bad")
+    assert bad is not None and not bad.built and str(path) in bad.damage
+    assert records.all() == (bad, good)
+
+
+def test_what_a_later_release_has_added_is_not_in_the_way(tmp_path: Path) -> None:
+    records = Records(tmp_path)
+    saved = records.save(Amphora("a", "amphora-1", nics=(NIC,)))
+    path = tmp_path / "a/amphora.json"
+    told = json.loads(path.read_text())
+    told["colour"] = told["nics"][0]["colour"] = "red"
+    path.write_text(json.dumps(told))
+    assert records.get("a") == saved
 
 
 def test_what_is_wanted_is_read_once_and_late() -> None:
