@@ -10,14 +10,17 @@ import dataclasses
 import fcntl
 import json
 import os
+import re
 import threading
 import time
+import types
+import typing
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sriov_provider.errors import Code, ProviderError
-from sriov_provider.portdriver.base import Namespace
+from sriov_provider.portdriver.base import OSVIF, SRIOV, STANDIN, Namespace
 from sriov_provider.portdriver.card import VfState
 from sriov_provider.portdriver.kernel import USER
 
@@ -26,6 +29,12 @@ _LOCK_INTERVAL = 0.02
 _FRESH = "fresh"
 # A claim's way: BOUND when the device is set up on the host, PLUGGED when it is inside.
 TAKEN, BOUND, PLUGGED, LEAVING = "taken", "bound", "plugged", "leaving"
+# How the devices of each driver are named.
+STANDIN_PREFIX, OSVIF_PREFIX = "svh", "tap"
+_PREFIXES = {STANDIN_PREFIX: STANDIN, OSVIF_PREFIX: OSVIF}
+_PCI = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
+
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +72,11 @@ class Claim:
     segment: str = ""
     saved: Saved | None = None
     plug: dict[str, Any] | None = None
+
+
+_KINDS: dict[type[Any], dict[str, Any]] = {
+    cls: typing.get_type_hints(cls) for cls in (VfState, Saved, Claim)
+}
 
 
 class Claims:
@@ -119,7 +133,7 @@ class Claims:
         return tuple(claim for claim in read if claim is not None)
 
     def unreadable(self) -> tuple[str, ...]:
-        """Devices whose claim is damaged."""
+        """Devices whose claim is damaged, or tells of something else."""
         return tuple(path.stem for path in self._files() if _read(path) is None)
 
     def of_port(self, port_id: str) -> tuple[Claim, ...]:
@@ -156,20 +170,52 @@ class Claims:
         return self._directory / f"{device}.json"
 
 
+def driver_of(device: str) -> str | None:
+    """Whose devices are named so; None: nobody's. Pure."""
+    if _PCI.fullmatch(device):
+        return SRIOV
+    return next((name for prefix, name in _PREFIXES.items() if device.startswith(prefix)), None)
+
+
 def _read(path: Path) -> Claim | None:
     try:
-        return _claim(json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError, KeyError):
+        claim = _claim(json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
+    # A copy of another's, or one of somebody who is not us: what it says would be done to a
+    # device that is not the file's.
+    if claim.device != path.stem or claim.driver != driver_of(claim.device):
+        return None
+    return claim
 
 
 def _claim(told: dict[str, Any]) -> Claim:
-    saved = told.pop("saved")
+    saved = told["saved"]
     if saved is not None:
-        vf = saved.pop("vf")
-        for key in ("vlan", "rates"):
-            vf[key] = tuple(vf[key])
-        saved = Saved(vf=VfState(**vf), **saved)
-    # What a later release has added is not in the way of an earlier one.
-    known = {field.name for field in dataclasses.fields(Claim)}
-    return Claim(saved=saved, **{key: value for key, value in told.items() if key in known})
+        vf = saved["vf"]
+        pairs = {key: tuple(vf[key]) for key in ("vlan", "rates")}
+        saved = _made(Saved, {**saved, "vf": _made(VfState, {**vf, **pairs})})
+    return _made(Claim, {**told, "saved": saved})
+
+
+def _made(cls: type[T], told: dict[str, Any]) -> T:
+    """What a later release has added is not in the way of an earlier one.
+
+    :raises TypeError: when something is missing, or of another type than ours
+    """
+    kinds = _KINDS[cls]
+    known = {name: value for name, value in told.items() if name in kinds}
+    wrong = [name for name, value in known.items() if not _fits(value, kinds[name])]
+    if wrong:
+        raise TypeError(f"{cls.__name__}: {wrong}")
+    return cls(**known)
+
+
+def _fits(value: object, kind: Any) -> bool:
+    origin, parts = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(value, part) for part in parts)
+    if origin is tuple:
+        return isinstance(value, tuple) and [*map(type, value)] == [*parts]
+    # Not isinstance: to Python a bool is an int.
+    return type(value) is (origin or kind)

@@ -54,7 +54,7 @@ class Driver(abc.ABC):
 
     @abc.abstractmethod
     def foreign(self) -> tuple[str, ...]:
-        """Devices of this driver's kind that somebody has who has not claimed them, and who."""
+        """Devices of this driver's kind that nobody has claimed and somebody has, and who."""
 
     @abc.abstractmethod
     def mend(self, device: str) -> None:

@@ -18,7 +18,7 @@ from sriov_provider.portdriver.base import (
     Report,
     Settings,
 )
-from sriov_provider.portdriver.claims import PLUGGED, Claim
+from sriov_provider.portdriver.claims import PLUGGED, Claim, driver_of
 from sriov_provider.portdriver.driver import Driver
 from sriov_provider.portdriver.kernel import USER
 from sriov_provider.portdriver.machine import Machine, machine
@@ -174,10 +174,15 @@ class HostPorts:
     def _mended(self) -> list[str]:
         """Do without claims that cannot be read; what nobody has claimed is somebody else's."""
         for device in self._claims.unreadable():
-            driver = self._drivers[SRIOV if ":" in device else STANDIN]
+            name = driver_of(device)
             LOG.warning("The claim of %s cannot be read; its state is lost", device)
-            driver.mend(device)
-        return [told for driver in self._drivers.values() for told in driver.foreign()]
+            try:
+                if name is not None:
+                    self._drivers[name].mend(device)
+            except ProviderError as error:
+                LOG.warning("The claim of %s stays: %s", device, error)
+        left = [f"{device}: a claim that cannot be read" for device in self._claims.unreadable()]
+        return left + [told for driver in self._drivers.values() for told in driver.foreign()]
 
     def _whole(self, claim: Claim) -> bool:
         return claim.phase == PLUGGED and self._drivers[claim.driver].inside(claim)

@@ -58,14 +58,14 @@ class SriovDriver(Driver):
     def foreign(self) -> tuple[str, ...]:
         """VFs of the mapped PFs that somebody has who has not claimed them."""
         names = [pf for _, pf in self._settings.mappings]
-        claims = self._claims.all()
+        claims, unreadable = self._claims.all(), self._claims.unreadable()
         found = pool.candidates(
             [(name, self._machine.card.pf(name)) for name in names],
             claims,
-            self._claims.unreadable(),
+            unreadable,
             self._links.all(addresses=True),
         )
-        held = {claim.device for claim in claims}
+        held = {claim.device for claim in claims} | {*unreadable}
         return tuple(sorted(f"{a}: {why}" for a, why in found.used.items() if a not in held))
 
     def mend(self, device: str) -> None:

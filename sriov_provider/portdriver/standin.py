@@ -11,13 +11,12 @@ from pathlib import Path
 
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.portdriver.base import STANDIN
-from sriov_provider.portdriver.claims import BOUND, TAKEN, Claim
+from sriov_provider.portdriver.claims import BOUND, STANDIN_PREFIX, TAKEN, Claim
 from sriov_provider.portdriver.driver import Driver
 from sriov_provider.portdriver.kernel import USER, Change, Link
 from sriov_provider.portdriver.namespaces import by_name, outside_name
 from sriov_provider.portdriver.wish import Wish
 
-_HOST = "svh"
 _SYSCTL = Path("/proc/sys/net/ipv6/conf")
 
 
@@ -76,12 +75,12 @@ class StandinDriver(Driver):
         return self._host_end(claim) is not None
 
     def foreign(self) -> tuple[str, ...]:
-        held = {claim.device for claim in self._claims.all()}
+        held = {claim.device for claim in self._claims.all()} | {*self._claims.unreadable()}
         names = (link.name for link in self._links.all())
         return tuple(
             f"{name}: a stand-in without a claim"
             for name in sorted(names)
-            if name.startswith(_HOST) and name not in held
+            if name.startswith(STANDIN_PREFIX) and name not in held
         )
 
     def mend(self, device: str) -> None:
@@ -96,7 +95,7 @@ class StandinDriver(Driver):
         boot = self._machine.boot
         if claim is not None and claim.boot == boot:
             return claim
-        device = _HOST + wish.port_id[:11]
+        device = STANDIN_PREFIX + wish.port_id[:11]
         taken = Claim(wish.port_id, wish.mac, device, STANDIN, boot=boot, segment=wish.segment)
         return self._claims.write(taken)
 
@@ -132,7 +131,7 @@ class StandinDriver(Driver):
 
 
 def _inner(device: str) -> str:
-    return "svc" + device.removeprefix(_HOST)
+    return "svc" + device.removeprefix(STANDIN_PREFIX)
 
 
 def _silence(device: str) -> None:

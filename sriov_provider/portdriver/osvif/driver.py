@@ -15,7 +15,7 @@ from os_vif.objects import vif as osvif
 
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.portdriver.base import OSVIF, Settings
-from sriov_provider.portdriver.claims import BOUND, TAKEN, Claim
+from sriov_provider.portdriver.claims import BOUND, OSVIF_PREFIX, TAKEN, Claim
 from sriov_provider.portdriver.driver import Driver
 from sriov_provider.portdriver.kernel import USER, Change, Link
 from sriov_provider.portdriver.machine import Machine
@@ -24,7 +24,6 @@ from sriov_provider.portdriver.osvif import objects, plugging
 from sriov_provider.portdriver.wish import Wish
 
 _PAIRED = (osvif.VIFOpenVSwitch, osvif.VIFBridge, osvif.VIFGeneric)
-_HOST = "tap"
 
 Json = Mapping[str, Any]
 
@@ -93,6 +92,9 @@ class SwitchDriver(Driver):
 
     def mend(self, device: str) -> None:
         """What the switch knows of it stays: nobody can tell any more which switch."""
+        names = {link.name for link in self._links.all()}
+        if device in names and inner_name(device) not in names:
+            return  # somebody has the other end
         self._links.delete(device)
         self._claims.remove(device)
 
@@ -121,7 +123,7 @@ class SwitchDriver(Driver):
 
 def inner_name(device: str) -> str:
     """Of the other end, as long as it is on the host."""
-    return "amp" + device.removeprefix(_HOST)
+    return "amp" + device.removeprefix(OSVIF_PREFIX)
 
 
 def pluggable(wish: Wish) -> tuple[Any, Any]:

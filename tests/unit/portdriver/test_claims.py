@@ -7,6 +7,7 @@ import multiprocessing
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,21 +35,81 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert fresh.of_port("p1") == ()
 
 
-def test_a_claim_of_a_later_release_is_read(tmp_path: Path) -> None:
+def told(tmp_path: Path) -> dict[str, Any]:
+    """A claim's file as it ought to be."""
     store = Claims(tmp_path)
     with store.locked():
         store.write(CLAIM)
-    path = tmp_path / "0000:01:10.0.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"colour": "blue"}))
-    assert store.all() == (CLAIM,)
+    read: dict[str, Any] = json.loads((tmp_path / "0000:01:10.0.json").read_text())
+    return read
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"port_id": "p1"}', '{"saved": {"vf": 3}}'])
+def test_a_claim_of_a_later_release_is_read(tmp_path: Path) -> None:
+    later = told(tmp_path) | {"colour": "blue"}
+    later["saved"] |= {"colour": "blue"}
+    later["saved"]["vf"] |= {"colour": "blue"}
+    (tmp_path / "0000:01:10.0.json").write_text(json.dumps(later))
+    assert Claims(tmp_path).all() == (CLAIM,)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "null", '"x"', "3", "\0", '{"port_id": "p1"}', '{"saved": {"vf": 3}}'],
+)
 def test_a_damaged_claim_is_told_of(tmp_path: Path, text: str) -> None:
     store = Claims(tmp_path)
     (tmp_path / "0000:01:10.0.json").write_text(text)
     assert store.all() == ()
     assert store.unreadable() == ("0000:01:10.0",)
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"device": "0000:01:10.1"},
+        {"driver": "dpdk"},
+        {"driver": "standin"},
+        {"driver": None},
+        {"mac": None},
+        {"port_id": 3},
+        {"phase": ["taken"]},
+        {"namespace": ["amphora"]},
+        {"namespace": True},
+        {"identity": 3},
+        {"saved": 3},
+        {"saved": {"vf": {}}},
+        {"saved": {"vf": {"vlan": 3, "rates": []}}},
+        {"plug": "x"},
+    ],
+    ids=str,
+)
+def test_a_claim_that_lies_is_not_believed(tmp_path: Path, lie: dict[str, Any]) -> None:
+    (tmp_path / "0000:01:10.0.json").write_text(json.dumps(told(tmp_path) | lie))
+    assert Claims(tmp_path).all() == ()
+    assert Claims(tmp_path).unreadable() == ("0000:01:10.0",)
+
+
+@pytest.mark.parametrize("key", ["vlan", "rates", "mac", "trust"])
+def test_a_saved_state_that_lies_is_not_believed(tmp_path: Path, key: str) -> None:
+    wrong = told(tmp_path)
+    wrong["saved"]["vf"][key] = ["x"]
+    (tmp_path / "0000:01:10.0.json").write_text(json.dumps(wrong))
+    assert Claims(tmp_path).unreadable() == ("0000:01:10.0",)
+
+
+@pytest.mark.parametrize(
+    ("device", "driver"),
+    [
+        ("0000:01:10.0", "sriov"),
+        ("10000:e1:00.7", "sriov"),
+        ("svh11111111-00", "standin"),
+        ("tap11111111-00", "osvif"),
+        ("ens1", None),
+        ("0000:01", None),
+    ],
+)
+def test_a_devices_name_tells_whose_it_is(device: str, driver: str | None) -> None:
+    assert claims.driver_of(device) == driver
 
 
 def test_nobody_but_root_reads_them(tmp_path: Path) -> None:

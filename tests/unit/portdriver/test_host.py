@@ -284,10 +284,40 @@ def test_a_stand_in_in_use_whose_claim_cannot_be_read_is_let_alone(one: Host) ->
     plug(one, TUNNEL)
     _damage(one, STANDIN)
     report = one.ports.reconcile([])
-    assert report == Report(foreign=(f"{STANDIN}: a stand-in without a claim",))
+    assert report == Report(foreign=(f"{STANDIN}: a claim that cannot be read",))
     assert list(one.links("amphora")) == ["vip0"]
     plug(one, TUNNEL)
     assert one.ports.reconcile([P1]) == Report(kept=(P1,))
+
+
+def test_a_claim_that_names_another_device_harms_neither(one: Host) -> None:
+    plug(one)
+    one.ports.plug(OTHER, [], VLAN, "other", "vip0")
+    lies = one.settings.state_path / f"{VF1}.json"
+    (one.settings.state_path / f"{VF0}.json").write_text(lies.read_text())
+    report = one.ports.reconcile([P1, P2])
+    assert report == Report(kept=(P2,), foreign=(f"{VF0}: a claim that cannot be read",))
+    assert list(one.links("amphora")) == list(one.links("other")) == ["vip0"]
+
+
+def test_a_claim_of_nobodys_device_is_told_of(one: Host) -> None:
+    one.sriov.create_host_iface("e1", PORT, [], VLAN)
+    _damage(one, "ens1")
+    for _ in range(2):
+        assert one.ports.reconcile([]) == Report(foreign=("ens1: a claim that cannot be read",))
+    assert "ens1" in one.links()
+
+
+def test_a_claim_that_cannot_be_mended_holds_up_no_other(one: Host) -> None:
+    plug(one, qos_policy={"rules": [{"type": "bandwidth_limit", "max_kbps": 20_000}]})
+    one.igb.links.move(one.links("amphora")["vip0"].index, "eth3", "amphora", None)
+    _damage(one, VF0)
+    _damage(one, STANDIN)
+    with one.igb.world() as world:
+        world["pfs"]["ens1"]["link"] = False
+    report = one.ports.reconcile([])
+    assert [told.split(": ")[0] for told in report.foreign] == [VF0]
+    assert one.machine.claims.unreadable() == (VF0,)
 
 
 def test_one_that_is_stuck_holds_up_no_other(one: Host, impatient: None) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from sriov_provider.cloud_errors import cloud_error
 from sriov_provider.errors import Code, ProviderError
-from sriov_provider.portdriver.base import OSVIF, STANDIN
+from sriov_provider.portdriver.base import OSVIF, STANDIN, Report
 from sriov_provider.portdriver.host import HostPorts
 from sriov_provider.portdriver.kernel import Links
 from sriov_provider.portdriver.osvif.driver import SwitchDriver
@@ -134,10 +134,23 @@ def test_a_claim_that_cannot_be_read_is_done_without(switched: Switched) -> None
     switched.create()
     (path,) = switched.host.settings.state_path.glob("*.json")
     path.write_text("{")
-    switched.driver.mend(path.stem)
+    assert switched.host.ports.reconcile([]) == Report()
     assert OUTER not in switched.host.links()
     assert not path.exists()
-    assert switched.driver.foreign() == ()
+
+
+def test_a_port_in_use_whose_claim_cannot_be_read_is_let_alone(switched: Switched) -> None:
+    switched.create()
+    links = switched.host.igb.links
+    switched.host.igb.add_namespace("amphora")
+    links.move(switched.host.links()[INNER].index, "eth1", None, "amphora")
+    (path,) = switched.host.settings.state_path.glob("*.json")
+    path.write_text("{")
+    report = switched.host.ports.reconcile([])
+    assert report == Report(foreign=(f"{OUTER}: a claim that cannot be read",))
+    assert list(switched.host.links("amphora")) == ["eth1"]
+    switched.create()
+    assert [claim.port_id for claim in switched.host.machine.claims.all()] == [PORT_ID]
 
 
 @pytest.mark.parametrize("name", ["ovs-direct", "vrouter-direct", "hw_veb", "vhostuser-vrouter"])
