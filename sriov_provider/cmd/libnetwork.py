@@ -59,4 +59,6 @@ def make_app(conf: Any) -> flask.Flask:
     settings = config_port_driver.port_driver(conf)
     state = State(Path(settings.state_path).parent / STATE)
     neutron = Neutron(Rest(Cloud(conf), NETWORK))
-    return app.make(RemoteDriver(neutron, HostPorts(settings), state, socket.gethostname()))
+    driver = RemoteDriver(neutron, HostPorts(settings), state, socket.gethostname())
+    driver.recover()
+    return app.make(driver)

@@ -15,20 +15,26 @@ class NeutronRest:
     """:ivar objects: by path, as ``/ports/ID``
     :ivar vif_type: what a port becomes that is bound to a host
     :ivar down: whether it refuses every change
+    :ivar silent: beginning of the paths that are not answered
     """
 
     def __init__(self) -> None:
         self.objects: dict[str, dict[str, Any]] = {}
         self.vif_type = "ovs"
         self.down = False
+        self.silent = ""
 
     def add(self, kind: str, **fields: Any) -> dict[str, Any]:
         self.objects[f"/{kind}s/{fields['id']}"] = fields
         return fields
 
     def find(self, path: str) -> Mapping[str, Any] | None:
+        if self.silent and path.startswith(self.silent):
+            raise cloud_errors.timeout(f"network: GET {path}: no answer")
         found = self.objects.get(path)
-        return None if found is None else {path.split("/")[1][:-1]: copy.deepcopy(found)}
+        kind = path.split("/")[-2]
+        name = "policy" if kind == "policies" else kind[:-1]
+        return None if found is None else {name: copy.deepcopy(found)}
 
     def get(self, path: str, **query: Any) -> Mapping[str, Any]:
         every = [copy.deepcopy(o) for p, o in self.objects.items() if p.startswith(path)]

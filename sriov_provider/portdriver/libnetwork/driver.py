@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from sriov_provider import cloud_errors, vnic
-from sriov_provider.errors import Code, ProviderError
+from sriov_provider.errors import Code
 from sriov_provider.portdriver.base import PortDriver
 from sriov_provider.portdriver.libnetwork import protocol
 from sriov_provider.portdriver.libnetwork.neutron import Neutron
@@ -44,6 +45,12 @@ class RemoteDriver:
         self._state = state
         self._lock = threading.Lock()
 
+    def recover(self) -> None:
+        """Undo what whoever served before had begun; what cannot be undone is told, and tried
+        again before the next endpoint."""
+        with self._lock:
+            self._undo_unfinished()
+
     def create_network(self, body: Json) -> Json:
         """Of an existing network of Neutron's."""
         network_id = protocol.text(body, "NetworkID")
@@ -65,9 +72,11 @@ class RemoteDriver:
         endpoint_id = protocol.text(body, "EndpointID")
         given = protocol.wanted(body)
         with self._lock:
+            self._undo_unfinished()
             neutron_id = self._state.network(protocol.text(body, "NetworkID"))
             port = self._chosen(body, neutron_id, given)
             _usable(port, neutron_id, endpoint_id, given)
+            self._check_free(port, endpoint_id)
             endpoint = self._plugged(endpoint_id, body["NetworkID"], port)
         own_mac = vnic.KINDS[port["binding:vnic_type"]].takes_vf
         told = protocol.interface(endpoint.port, endpoint.subnets, given, own_mac=own_mac)
@@ -97,7 +106,10 @@ class RemoteDriver:
         with self._lock:
             endpoint = self._state.find_endpoint(endpoint_id)
             if endpoint is not None:
-                self._unplug(endpoint)
+                self._unplug(endpoint_id, endpoint.port["id"])
+            elif self._state.has_endpoint(endpoint_id):
+                # Neutron knows what the damaged file does not tell.
+                self._unplug(endpoint_id, *(p["id"] for p in self._neutron.ports_of(endpoint_id)))
         return {}
 
     def _chosen(self, body: Json, neutron_id: str, given: Wanted) -> Json:
@@ -109,32 +121,50 @@ class RemoteDriver:
             raise MalformedError(message)
         return self._neutron.matching_port(neutron_id, given)
 
+    def _check_free(self, port: Json, endpoint_id: str) -> None:
+        """Neutron does not know of an endpoint that could not give all of its port back."""
+        for other in self._state.endpoints():
+            if other.port["id"] == port["id"] and other.id != endpoint_id:
+                message = f"port {port['id']} is still in use by endpoint {other.id}"
+                raise cloud_errors.failure(Code.PORT_BUSY, message)
+
     def _plugged(self, endpoint_id: str, network_id: str, port: Json) -> Endpoint:
         network = self._neutron.network(port["network_id"])
-        changes = {"binding:host_id": self._host, "device_id": endpoint_id}
-        bound = self._neutron.change_port(port["id"], changes)
-        endpoint = Endpoint(endpoint_id, network_id, bound, self._neutron.subnets(bound), network)
-        # Told before it is done: a crash in between leaves something to delete.
-        self._state.save_endpoint(endpoint)
+        port = self._neutron.limited(port, network)
+        subnets = self._neutron.subnets(port)
+        begun = Endpoint(endpoint_id, network_id, port, subnets, network, finished=False)
+        # Told before it is done: whenever this ends, there is something that tells what to undo.
+        self._state.save_endpoint(begun)
         try:
+            changes = {"binding:host_id": self._host, "device_id": endpoint_id}
+            bound = {**port, **self._neutron.change_port(port["id"], changes)}
             driver = self._drivers.driver(bound, network)
-            driver.create_host_iface(endpoint_id, bound, endpoint.subnets, network)
-        except ProviderError:
-            self._undo(endpoint)
+            driver.create_host_iface(endpoint_id, bound, subnets, network)
+            endpoint = dataclasses.replace(begun, port=bound, finished=True)
+            self._state.save_endpoint(endpoint)
+        except BaseException:
+            self._undo(begun)
             raise
         return endpoint
 
-    def _undo(self, endpoint: Endpoint) -> None:
-        """The first trouble is the one to tell; what is left waits for the engine's delete."""
-        try:
-            self._unplug(endpoint)
-        except ProviderError as error:
-            LOG.warning("Endpoint %s is left half plugged: %s", endpoint.id, error.reason)
+    def _undo_unfinished(self) -> None:
+        for endpoint in tuple(self._state.endpoints()):
+            if not endpoint.finished:
+                self._undo(endpoint)
 
-    def _unplug(self, endpoint: Endpoint) -> None:
-        self._drivers.unplug(endpoint.port["id"])
-        self._neutron.give_back(endpoint.port["id"])
-        self._state.forget_endpoint(endpoint.id)
+    def _undo(self, endpoint: Endpoint) -> None:
+        """The first trouble is the one to tell; engines delete no endpoint that they do not have,
+        so what is left waits for the next one."""
+        try:
+            self._unplug(endpoint.id, endpoint.port["id"])
+        except Exception as error:
+            LOG.warning("Endpoint %s is left half plugged: %s", endpoint.id, error)
+
+    def _unplug(self, endpoint_id: str, *port_ids: str) -> None:
+        for port_id in port_ids:
+            self._drivers.unplug(port_id)
+            self._neutron.give_back(port_id, endpoint_id)
+        self._state.forget_endpoint(endpoint_id)
 
 
 def _usable(port: Json, neutron_id: str, endpoint_id: str, given: Wanted) -> None:

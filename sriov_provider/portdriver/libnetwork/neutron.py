@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sriov_provider import cloud_errors
+from sriov_provider.portdriver import qos
 from sriov_provider.portdriver.libnetwork.protocol import Wanted
 from sriov_provider.rest import Rest
 
@@ -59,10 +60,20 @@ class Neutron:
         answer = self._rest.call("PUT", f"/ports/{port_id}", json={"port": dict(changes)})
         return dict(answer.body["port"])
 
-    def give_back(self, port_id: str) -> None:
-        """Bound to no host, of no container; one that is gone is fine."""
-        body = {"port": {"device_id": "", "binding:host_id": ""}}
-        self._rest.call("PUT", f"/ports/{port_id}", json=body, accept=(404,))
+    def ports_of(self, endpoint_id: str) -> tuple[Json, ...]:
+        """Those that are in use by an endpoint."""
+        return tuple(self._rest.get("/ports", device_id=endpoint_id)["ports"])
+
+    def limited(self, port: Json, network: Json) -> Json:
+        """The port with its rate limits; see :func:`sriov_provider.portdriver.qos.limited`."""
+        return qos.limited(self._rest, port, network)
+
+    def give_back(self, port_id: str, endpoint_id: str) -> None:
+        """Bound to no host, of no container; it may be gone, or somebody else's by now."""
+        port = self.find_port(port_id)
+        if port and port.get("device_id") == endpoint_id:
+            body = {"port": {"device_id": "", "binding:host_id": ""}}
+            self._rest.call("PUT", f"/ports/{port_id}", json=body, accept=(404,))
 
     def _object(self, kind: str, object_id: str) -> Json:
         found = self._rest.find(f"/{kind}s/{object_id}")

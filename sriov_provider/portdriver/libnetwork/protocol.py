@@ -48,23 +48,35 @@ def text(body: Mapping[str, Any], name: str) -> str:
 
 def option(body: Mapping[str, Any], name: str) -> str | None:
     """An option of ``--opt`` or ``--driver-opt``; endpoints have theirs at the top."""
-    options = body.get("Options") or {}
-    generic = options.get(_GENERIC) or {}
-    value = generic.get(name) or options.get(name)
-    if value is not None and not isinstance(value, str):
-        raise MalformedError(f"option {name} is no text")
-    return value
+    options = _object(body, "Options")
+    return _text(_object(options, _GENERIC), name) or _text(options, name) or None
 
 
 def wanted(body: Mapping[str, Any]) -> Wanted:
     """What ``CreateEndpoint`` asks for."""
-    told = body.get("Interface") or {}
-    addresses = tuple(told[key] for key in ("Address", "AddressIPv6") if told.get(key))
+    told = _object(body, "Interface")
+    addresses = tuple(filter(None, (_text(told, key) for key in ("Address", "AddressIPv6"))))
     try:
         plain = tuple(str(ipaddress.ip_interface(address).ip) for address in addresses)
     except ValueError as error:
         raise MalformedError(str(error)) from error
-    return Wanted((told.get("MacAddress") or "").lower(), plain)
+    return Wanted(_text(told, "MacAddress").lower(), plain)
+
+
+def _object(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """One that may be missing."""
+    value = body.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise MalformedError(f"{name} is no object")
+    return value or {}
+
+
+def _text(body: Mapping[str, Any], name: str) -> str:
+    """One that may be missing."""
+    value = body.get(name)
+    if value is not None and not isinstance(value, str):
+        raise MalformedError(f"{name} is no text")
+    return value or ""
 
 
 def interface(

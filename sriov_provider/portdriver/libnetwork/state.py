@@ -6,16 +6,18 @@ when it was plugged: to take it back Neutron need not know them any more.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
-import os
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from sriov_provider import disk
 from sriov_provider.errors import Code, ProviderError
+
+LOG = logging.getLogger(__name__)
 
 _SAFE = re.compile(r"[0-9A-Za-z_-]{1,128}\Z")
 _USER = "The container's network could not be set up."
@@ -23,13 +25,16 @@ _USER = "The container's network could not be set up."
 
 @dataclasses.dataclass(frozen=True)
 class Endpoint:
-    """:ivar port: Neutron's, as it was plugged; its subnets and network likewise"""
+    """:ivar port: Neutron's, as it was plugged; its subnets and network likewise
+    :ivar finished: False from before the first change until it is plugged
+    """
 
     id: str
     network_id: str
     port: Mapping[str, Any]
     subnets: tuple[Mapping[str, Any], ...]
     network: Mapping[str, Any]
+    finished: bool = True
 
 
 class State:
@@ -46,8 +51,8 @@ class State:
 
         :raises ProviderError: NOT_FOUND
         """
-        found = self._read("network", network_id)
-        if found is None:
+        found = self._read("network", network_id) or {}
+        if "neutron_id" not in found:
             raise ProviderError(Code.NOT_FOUND, _USER, f"network {network_id} is not known")
         return str(found["neutron_id"])
 
@@ -58,10 +63,18 @@ class State:
         self._write("endpoint", endpoint.id, dataclasses.asdict(endpoint))
 
     def find_endpoint(self, endpoint_id: str) -> Endpoint | None:
-        found = self._read("endpoint", endpoint_id)
-        if found is None:
+        """None, too, when nothing can be read of it any more; see :meth:`has_endpoint`."""
+        found = self._read("endpoint", endpoint_id) or {}
+        names = {field.name for field in dataclasses.fields(Endpoint)}
+        try:
+            known = {key: value for key, value in found.items() if key in names}
+            return Endpoint(**{**known, "subnets": tuple(found["subnets"])})
+        except (KeyError, TypeError):
             return None
-        return Endpoint(**{**found, "subnets": tuple(found["subnets"])})
+
+    def has_endpoint(self, endpoint_id: str) -> bool:
+        """Whether there is a file, be it damaged."""
+        return self._path("endpoint", endpoint_id).exists()
 
     def endpoint(self, endpoint_id: str) -> Endpoint:
         """:raises ProviderError: NOT_FOUND"""
@@ -71,8 +84,11 @@ class State:
         return found
 
     def endpoints(self) -> Iterator[Endpoint]:
+        """Those that can be read."""
         for path in sorted(self._directory.glob("endpoint-*.json")):
-            yield self.endpoint(path.stem.partition("-")[2])
+            found = self.find_endpoint(path.stem.partition("-")[2])
+            if found is not None:
+                yield found
 
     def forget_endpoint(self, endpoint_id: str) -> None:
         self._path("endpoint", endpoint_id).unlink(missing_ok=True)
@@ -82,17 +98,20 @@ class State:
             raise ProviderError(Code.UNSUPPORTED, _USER, f"{name!r} is no id of any {kind}")
         return self._directory / f"{kind}-{name}.json"
 
-    def _read(self, kind: str, name: str) -> Any:
-        with contextlib.suppress(FileNotFoundError):
-            return json.loads(self._path(kind, name).read_text())
+    def _read(self, kind: str, name: str) -> dict[str, Any] | None:
+        path = self._path(kind, name)
+        try:
+            found = json.loads(path.read_text())
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            found = str(error)
+        if isinstance(found, dict):
+            return found
+        LOG.error("%s is damaged: %s", path, found)
         return None
 
     def _write(self, kind: str, name: str, content: Any) -> None:
         path = self._path(kind, name)
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        new = path.with_suffix(".new")
-        with new.open("w") as handle:
-            json.dump(content, handle)
-            handle.flush()
-            os.fsync(handle.fileno())
-        new.replace(path)
+        disk.write(path, json.dumps(content))

@@ -28,11 +28,15 @@ class Drivers:
 
     :ivar plugged: endpoint id -> port id
     :ivar fails: whether it cannot plug anything
+    :ivar dies: what happens in the middle of a plug
+    :ivar told: the port that was plugged last, as it was told of it
     """
 
     plugged: dict[str, str] = dataclasses.field(default_factory=dict)
     fails: bool = False
     stuck: bool = False
+    dies: type[BaseException] | None = None
+    told: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def driver(self, _port: Mapping[str, Any], _network: Mapping[str, Any] | None) -> Any:
         return self
@@ -49,6 +53,9 @@ class Drivers:
         if self.fails:
             raise cloud_error("no free VF")
         self.plugged[endpoint_id] = port["id"]
+        self.told = port
+        if self.dies:
+            raise self.dies
         return "", ""
 
     def get_container_iface_name(self, port: Mapping[str, Any]) -> str:
@@ -95,6 +102,9 @@ class Engine:
     def endpoint_verb(self, name: str) -> Any:
         return self.verb(name, NetworkID=ENGINE_NETWORK, EndpointID=ENDPOINT)
 
+    def restart(self) -> None:
+        self.client = served(self.rest, self.drivers, self.state)
+
     def port(self) -> dict[str, Any]:
         return self.rest.objects[f"/ports/{PORT}"]
 
@@ -123,8 +133,14 @@ def engine(tmp_path: Path) -> Engine:
     )
     rest.add("port", **port(PORT, MAC, "192.0.2.10", "2001:db8::10"))
     drivers, state = Drivers(), State(tmp_path / "state")
+    return Engine(served(rest, drivers, state), rest, drivers, state)
+
+
+def served(rest: NeutronRest, drivers: Drivers, state: State) -> FlaskClient:
+    """As the command does it."""
     remote = RemoteDriver(Neutron(rest), drivers, state, "node-1")  # type: ignore[arg-type]
-    return Engine(app.make(remote).test_client(), rest, drivers, state)
+    remote.recover()
+    return app.make(remote).test_client()
 
 
 def port(port_id: str, mac: str, *addresses: str) -> dict[str, Any]:

@@ -57,6 +57,24 @@ def test_the_engine_sends_nothing_and_no_content_type(engine: Engine) -> None:
             400,
             "'here' does not appear to be",
         ),
+        *(
+            ("/NetworkDriver.CreateEndpoint", body, 400, why)
+            for body, why in (
+                (b'{"EndpointID": "e", "Interface": [1]}', "Interface is no object"),
+                (b'{"EndpointID": "e", "Interface": {"MacAddress": 7}}', "MacAddress is no text"),
+                (b'{"EndpointID": "e", "Interface": {"Address": 7}}', "Address is no text"),
+            )
+        ),
+        *(
+            ("/NetworkDriver.CreateNetwork", body, 400, why)
+            for body, why in (
+                (b'{"NetworkID": "n", "Options": "x"}', "Options is no object"),
+                (
+                    b'{"NetworkID": "n", "Options": {"com.docker.network.generic": [1]}}',
+                    "com.docker.network.generic is no object",
+                ),
+            )
+        ),
     ],
 )
 def test_what_is_no_protocol(engine: Engine, path: str, body: bytes, status: int, why: str) -> None:

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from sriov_provider.portdriver import wish
+from sriov_provider.portdriver.libnetwork.driver import RemoteDriver
 from tests.unit.portdriver.libnetwork.conftest import (
     ENDPOINT,
     ENGINE_NETWORK,
@@ -144,15 +148,119 @@ def test_what_cannot_be_plugged_is_given_back(engine: Engine) -> None:
     assert list(engine.state.endpoints()) == []
 
 
-def test_what_cannot_be_undone_waits_for_the_delete(engine: Engine) -> None:
+def test_nothing_is_changed_before_everything_is_known(engine: Engine) -> None:
+    engine.create_network()
+    before = dict(engine.port())
+    for path in ("/subnets", "/networks"):
+        engine.rest.silent = path
+        assert "no answer" in engine.create_endpoint(neutron_port_uuid=PORT)["Err"]
+        assert engine.port() == before and list(engine.state.endpoints()) == []
+    engine.rest.silent = ""
+    assert "Interface" in engine.create_endpoint(endpoint="f" * 64, neutron_port_uuid=PORT)
+
+
+def test_what_cannot_be_undone_is_undone_before_the_next_one(engine: Engine) -> None:
+    """The engine deletes no endpoint that it was refused."""
     engine.create_network()
     engine.drivers.fails = engine.drivers.stuck = True
     assert "no free VF" in engine.create_endpoint(neutron_port_uuid=PORT)["Err"]
     assert [endpoint.id for endpoint in engine.state.endpoints()] == [ENDPOINT]
-    assert "is stuck" in engine.endpoint_verb("DeleteEndpoint")["Err"]
+    engine.drivers.fails = False
+    other = "f" * 64
+    told = engine.create_endpoint(endpoint=other, neutron_port_uuid=PORT)
+    assert f"in use by {ENDPOINT}" in told["Err"]
     engine.drivers.stuck = False
-    assert engine.endpoint_verb("DeleteEndpoint") == {}
+    assert "Interface" in engine.create_endpoint(endpoint=other, neutron_port_uuid=PORT)
+    assert [endpoint.id for endpoint in engine.state.endpoints()] == [other]
+    assert engine.drivers.plugged == {other: PORT} and engine.port()["device_id"] == other
+
+
+def test_a_port_that_is_not_all_given_back_is_nobody_elses(engine: Engine) -> None:
+    engine.create_network()
+    engine.drivers.fails = engine.drivers.stuck = True
+    engine.create_endpoint(neutron_port_uuid=PORT)
+    engine.port()["device_id"] = ""
+    told = engine.create_endpoint(endpoint="f" * 64, neutron_port_uuid=PORT)
+    assert f"is still in use by endpoint {ENDPOINT}" in told["Err"]
+
+
+@pytest.mark.parametrize("death", [KeyError, SystemExit])
+def test_whatever_ends_it_it_is_undone(engine: Engine, death: type[BaseException]) -> None:
+    engine.create_network()
+    engine.drivers.dies = death
+    body = {"NetworkID": ENGINE_NETWORK, "EndpointID": ENDPOINT}
+    options = {"Options": {"neutron.port.uuid": PORT}}
+    engine.client.application.testing = True
+    with pytest.raises(death):
+        engine.client.post("/NetworkDriver.CreateEndpoint", json=body | options)
+    assert engine.port()["device_id"] == "" and engine.drivers.plugged == {}
     assert list(engine.state.endpoints()) == []
+
+
+def test_what_was_begun_before_a_restart_is_undone(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.create_network()
+    engine.create_endpoint(endpoint="f" * 64, interface={"MacAddress": MAC})
+    assert engine.verb("DeleteEndpoint", EndpointID="f" * 64) == {}
+    engine.drivers.dies = SystemExit
+    with monkeypatch.context() as killed:
+        killed.setattr(RemoteDriver, "_undo", lambda *_: None)
+        with pytest.raises(SystemExit):
+            engine.create_endpoint(neutron_port_uuid=PORT)
+    assert engine.port()["device_id"] == ENDPOINT and engine.drivers.plugged
+    engine.rest.down = True
+    engine.restart()
+    assert engine.port()["device_id"] == ENDPOINT, "Neutron may come up later"
+    engine.rest.down = False
+    engine.restart()
+    assert engine.port()["device_id"] == "" and engine.drivers.plugged == {}
+    assert list(engine.state.endpoints()) == []
+
+
+def test_an_endpoint_that_was_finished_outlives_a_restart(engine: Engine) -> None:
+    engine.create_network()
+    engine.create_endpoint(neutron_port_uuid=PORT)
+    engine.restart()
+    assert engine.drivers.plugged == {ENDPOINT: PORT} and engine.port()["device_id"] == ENDPOINT
+    assert "InterfaceName" in engine.endpoint_verb("Join")
+
+
+def test_a_port_that_is_somebody_elses_by_now_stays_theirs(engine: Engine) -> None:
+    engine.create_network()
+    engine.create_endpoint(neutron_port_uuid=PORT)
+    engine.port().update({"device_id": "nova-server", "binding:host_id": "node-2"})
+    assert engine.endpoint_verb("DeleteEndpoint") == {}
+    assert engine.port()["device_id"] == "nova-server"
+    assert engine.port()["binding:host_id"] == "node-2"
+    assert engine.drivers.plugged == {} and list(engine.state.endpoints()) == []
+
+
+@pytest.mark.parametrize("text", ["", "null", "[]", "{}", '{"id": "x"}'])
+def test_a_damaged_endpoint_is_deleted(engine: Engine, tmp_path: Path, text: str) -> None:
+    engine.create_network()
+    engine.create_endpoint(neutron_port_uuid=PORT)
+    (path,) = (tmp_path / "state").glob("endpoint-*")
+    path.write_text(text)
+    engine.restart()
+    assert "is not known" in engine.endpoint_verb("Join")["Err"]
+    assert engine.endpoint_verb("DeleteEndpoint") == {}
+    assert engine.port()["device_id"] == "" and engine.drivers.plugged == {}
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("of", ["port", "network"])
+def test_the_rate_limit(engine: Engine, of: str) -> None:
+    rule = {"type": "bandwidth_limit", "max_kbps": 20_000, "direction": "egress"}
+    engine.rest.objects["/qos/policies/slow"] = {"id": "slow", "rules": [rule]}
+    path = f"/ports/{PORT}" if of == "port" else f"/networks/{NETWORK}"
+    engine.rest.objects[path]["qos_policy_id"] = "slow"
+    engine.create_network()
+    engine.create_endpoint(neutron_port_uuid=PORT)
+    told = engine.drivers.told
+    assert wish.wish(told, {"provider:network_type": "flat"}).rate == 20
+    assert told["device_id"] == ENDPOINT
+    assert engine.state.endpoint(ENDPOINT).port == told
 
 
 def test_a_delete_that_neutron_does_not_hear_is_tried_again(engine: Engine) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,29 @@ def test_what_is_forgotten_is_not_known(tmp_path: Path) -> None:
 def test_a_file_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     state = State(tmp_path)
     state.save_endpoint(ENDPOINT)
-    monkeypatch.setattr("json.dump", lambda *_args: 1 / 0)
+    monkeypatch.setattr("os.fsync", lambda *_args: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         state.save_endpoint(Endpoint("e-1", "n-2", {}, (), {}))
+    assert state.endpoint("e-1") == ENDPOINT
+
+
+def test_a_damaged_file_is_not_known(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    state = State(tmp_path)
+    state.save_endpoint(ENDPOINT)
+    state.save_endpoint(dataclasses.replace(ENDPOINT, id="e-2"))
+    state.save_network("n-1", "neutron-1")
+    for path in (tmp_path / "endpoint-e-1.json", tmp_path / "network-n-1.json"):
+        path.write_text("")
+    assert state.find_endpoint("e-1") is None and state.has_endpoint("e-1")
+    assert [endpoint.id for endpoint in state.endpoints()] == ["e-2"]
+    assert "endpoint-e-1.json is damaged" in caplog.text
+    with pytest.raises(ProviderError, match="network n-1 is not known"):
+        state.network("n-1")
+
+
+def test_what_a_later_release_has_added_is_not_in_the_way(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    state.save_endpoint(ENDPOINT)
+    path = tmp_path / "endpoint-e-1.json"
+    path.write_text(path.read_text().replace("{", '{"colour": "red", ', 1))
     assert state.endpoint("e-1") == ENDPOINT
