@@ -52,12 +52,14 @@ class Kind:
     :ivar vnic_type: the value of Neutron's ``binding:vnic_type``
     :ivar path: None when Nova claims no PCI device for it
     :ivar boot_only: cannot be plugged into a running server
+    :ivar hosted: the port driver can plug it on a host without Nova
     :ivar needs: what it asks of the cloud beyond a VF, for the operator
     """
 
     vnic_type: str
     path: Path | None
     boot_only: bool = False
+    hosted: bool = False
     needs: str = ""
 
     @property
@@ -68,9 +70,19 @@ class Kind:
 KINDS: dict[str, Kind] = {
     kind.vnic_type: kind
     for kind in (
-        Kind(NORMAL, None),
-        Kind(DIRECT, Path.HOST, needs="Nova 22.0.0 to be plugged into a running server"),
-        Kind(MACVTAP, Path.SWITCH, needs="virtio in the image, no driver of the VF's own"),
+        Kind(NORMAL, None, hosted=True),
+        Kind(
+            DIRECT,
+            Path.HOST,
+            hosted=True,
+            needs="Nova 22.0.0 to be plugged into a running server",
+        ),
+        Kind(
+            MACVTAP,
+            Path.SWITCH,
+            hosted=True,
+            needs="virtio in the image, no driver of the VF's own",
+        ),
         Kind(VDPA, Path.OFFLOADED, needs="Nova 26.0.0; locked guest memory"),
         Kind(
             VIRTIO_FORWARDER,
@@ -82,6 +94,7 @@ KINDS: dict[str, Kind] = {
     )
 }
 VF_KINDS: tuple[str, ...] = tuple(sorted(k.vnic_type for k in KINDS.values() if k.takes_vf))
+HOST_KINDS: tuple[str, ...] = tuple(sorted(k.vnic_type for k in KINDS.values() if k.hosted))
 
 REFUSED: dict[str, str] = {
     "direct-physical": "it takes a whole PF for one port, whose MAC address Neutron cannot set, "

@@ -50,7 +50,7 @@ class _Drivers(dict[str, Driver]):
 
 class HostPorts:
     """Plugs a VF where the port's physical network is mapped to a PF, else a stand-in; where
-    os-vif is to plug what is bound to a virtual switch, it does that first.
+    os-vif is to plug ordinary ports, those that Neutron was asked to bind are left to it.
 
     :param settings: of the port driver
     :param host: the machine; by default this one
@@ -65,19 +65,21 @@ class HostPorts:
     def driver(self, neutron_port: Mapping[str, Any], network: Mapping[str, Any] | None) -> Driver:
         """The one that serves the port.
 
-        :raises ProviderError: when none does
+        :raises ProviderError: UNSUPPORTED for other kinds of port; CONFIGURATION when none does
         """
+        wish.check_kind(neutron_port)
         asked = wish.wish(neutron_port, network)
-        if self._settings.osvif and wish.on_switch(neutron_port):
+        mapped = asked.physnet in {physnet for physnet, _ in self._settings.mappings}
+        if self._settings.osvif and wish.of_switch(neutron_port, mapped):
             return self._drivers[OSVIF]
-        if asked.physnet in {physnet for physnet, _ in self._settings.mappings}:
+        if mapped:
             return self._drivers[SRIOV]
         if self._settings.standin:
             return self._drivers[STANDIN]
-        mapped = ", ".join(f"{n}:{pf}" for n, pf in self._settings.mappings) or "nothing"
+        told = ", ".join(f"{n}:{pf}" for n, pf in self._settings.mappings) or "nothing"
         text = (
             f"port {asked.port_id}: physical network {asked.physnet} is not in [port_driver] "
-            f"physical_device_mappings ({mapped}), and [port_driver] standin allows no stand-in"
+            f"physical_device_mappings ({told}), and [port_driver] standin allows no stand-in"
         )
         raise ProviderError(Code.CONFIGURATION, USER, text)
 

@@ -6,12 +6,15 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sriov_provider import vnic
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.portdriver.kernel import USER
 
 _NO_VLAN = ("flat", None)
-# Datapaths that os-vif plugs ordinary ports into.
-_SWITCHES = frozenset({"ovs", "agilio_ovs", "vrouter"})
+_UNBOUND = "unbound"
+# What a VF of the card's own switch may be bound as: without an agent of Neutron on the host
+# nobody binds it.
+_OWN_SWITCH = frozenset({"hw_veb", "binding_failed", _UNBOUND})
 
 Told = tuple[Mapping[str, Any], Mapping[str, Any] | None, Sequence[Mapping[str, Any]]]
 
@@ -105,7 +108,37 @@ def _rate(policy: Mapping[str, Any]) -> int:
     return max(1, round(min(limits) / 1000)) if limits else 0
 
 
-def on_switch(port: Mapping[str, Any]) -> bool:
-    """Whether Neutron has bound an ordinary port to a virtual switch of the host."""
-    kind = port.get("binding:vnic_type") or "normal"
-    return kind == "normal" and port.get("binding:vif_type") in _SWITCHES
+def of_switch(port: Mapping[str, Any], mapped: bool) -> bool:
+    """Whether an ordinary port is for a virtual switch, on a host where os-vif plugs such.
+
+    Also where its binding has failed, which os-vif refuses: a stand-in would reach nobody, and a
+    VF would hide that the switch does not work.
+
+    :param mapped: whether its physical network is, which takes what nobody asked to bind
+    """
+    asked = port.get("binding:host_id") or _vif_type(port) != _UNBOUND
+    return _kind(port) == vnic.NORMAL and bool(asked or not mapped)
+
+
+def check_kind(port: Mapping[str, Any]) -> None:
+    """Refuse what no device of a host without Nova can be.
+
+    :raises ProviderError: UNSUPPORTED
+    """
+    kind, vif_type = _kind(port), _vif_type(port)
+    why = ""
+    if kind not in vnic.HOST_KINDS:
+        why = f"is of kind {kind}; without Nova are plugged: {', '.join(vnic.HOST_KINDS)}"
+    elif vnic.KINDS[kind].takes_vf and vif_type not in _OWN_SWITCH:
+        why = f"({kind}) is bound as {vif_type}; only VFs of a card's own switch are plugged here"
+    if why:
+        user = "A network port is of a kind that cannot be connected on this host."
+        raise ProviderError(Code.UNSUPPORTED, user, f"port {port['id']} {why}")
+
+
+def _kind(port: Mapping[str, Any]) -> str:
+    return port.get("binding:vnic_type") or vnic.NORMAL
+
+
+def _vif_type(port: Mapping[str, Any]) -> str:
+    return port.get("binding:vif_type") or _UNBOUND

@@ -29,6 +29,7 @@ def test_what_a_kind_needs() -> None:
     assert [k.vnic_type for k in vnic.KINDS.values() if k.boot_only] == ["virtio-forwarder"]
     assert vnic.KINDS["macvtap"].path is vnic.Path.SWITCH
     assert vnic.KINDS["vdpa"].path is vnic.Path.OFFLOADED
+    assert vnic.HOST_KINDS == ("direct", "macvtap", "normal")
 
 
 @pytest.mark.parametrize(

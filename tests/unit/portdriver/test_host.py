@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sriov_provider import vnic
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.portdriver.base import Plugged, Report
 from sriov_provider.portdriver.card import ZERO, VfChange
@@ -19,6 +20,8 @@ from tests.unit.portdriver.test_sriov import VF0, VF1, card
 P1, P2 = str(PORT["id"]), str(OTHER["id"])
 ON_VF = Plugged(P1, MAC, VF0, "sriov", "amphora", "vip0")
 STANDIN = "svh11111111-00"
+
+NETWORKS = pytest.mark.parametrize("network", [VLAN, TUNNEL], ids=["vf", "standin"])
 
 
 def plug(one: Host, network: dict[str, Any] = VLAN, **given: Any) -> Plugged:
@@ -55,7 +58,45 @@ def test_an_unmapped_network_without_stand_ins_names_the_mapping(
     )
 
 
-@pytest.mark.parametrize("network", [VLAN, TUNNEL], ids=["vf", "standin"])
+KINDS = [*vnic.KINDS, *vnic.REFUSED, "of-a-later-release"]
+
+
+@pytest.mark.parametrize("kind", sorted({*KINDS} - {"normal", "direct", "macvtap"}))
+@NETWORKS
+def test_other_kinds_are_refused(one: Host, kind: str, network: dict[str, Any]) -> None:
+    before = card(one)
+    with pytest.raises(ProviderError) as caught:
+        plug(one, network, **{"binding:vnic_type": kind})
+    assert caught.value.reason.code is Code.UNSUPPORTED
+    told = f"port {P1} is of kind {kind}; without Nova are plugged: direct, macvtap, normal"
+    assert caught.value.reason.operator == told
+    assert card(one) == before
+
+
+@pytest.mark.parametrize("kind", ["direct", "macvtap"])
+@pytest.mark.parametrize("vif_type", [None, "unbound", "binding_failed", "hw_veb"])
+def test_a_vf_of_the_cards_own_switch_is_plugged(one: Host, kind: str, vif_type: str) -> None:
+    plug(one, **{"binding:vnic_type": kind, "binding:vif_type": vif_type})
+    assert one.ports.plugged() == (ON_VF,)
+
+
+@pytest.mark.parametrize("vif_type", ["ovs", "agilio_ovs", "vrouter", "hostdev"])
+@NETWORKS
+def test_a_vf_that_is_bound_to_a_virtual_switch_is_refused(
+    one: Host, vif_type: str, network: dict[str, Any]
+) -> None:
+    bound = {
+        "binding:vnic_type": "direct",
+        "binding:vif_type": vif_type,
+        "binding:vif_details": {"port_filter": True},
+    }
+    with pytest.raises(ProviderError, match=f"is bound as {vif_type}") as caught:
+        plug(one, network, **bound)
+    assert caught.value.reason.code is Code.UNSUPPORTED
+    assert one.machine.claims.all() == ()
+
+
+@NETWORKS
 def test_unplugging_leaves_nothing(one: Host, network: dict[str, Any]) -> None:
     before = card(one)
     plug(one, network)
@@ -89,7 +130,7 @@ def test_another_name_is_a_rename(one: Host) -> None:
     assert list(one.links("amphora")) == ["eth1"]
 
 
-@pytest.mark.parametrize("network", [VLAN, TUNNEL], ids=["vf", "standin"])
+@NETWORKS
 def test_another_namespace_is_a_move(one: Host, network: dict[str, Any]) -> None:
     plug(one, network)
     one.ports.plug(PORT, [], network, "other", "vip0")
@@ -97,7 +138,7 @@ def test_another_namespace_is_a_move(one: Host, network: dict[str, Any]) -> None
     assert one.links("other")["vip0"].mac == MAC
 
 
-@pytest.mark.parametrize("network", [VLAN, TUNNEL], ids=["vf", "standin"])
+@NETWORKS
 def test_a_namespace_of_the_same_name_is_another(one: Host, network: dict[str, Any]) -> None:
     plug(one, network)
     one.igb.drop_namespace("amphora")
@@ -131,9 +172,6 @@ def up_with(one: Host, name: str) -> Link:
     """Somebody has brought it up."""
     one.igb.links.change(one.links()[name].index, Change(up=True))
     return one.links()[name]
-
-
-NETWORKS = pytest.mark.parametrize("network", [VLAN, TUNNEL], ids=["vf", "standin"])
 
 
 @NETWORKS
@@ -210,7 +248,7 @@ def test_what_nobody_wants_is_released(one: Host) -> None:
     assert card(one) == before
 
 
-@pytest.mark.parametrize("network", [VLAN, TUNNEL], ids=["vf", "standin"])
+@NETWORKS
 def test_what_was_in_a_namespace_that_ended_is_lost(one: Host, network: dict[str, Any]) -> None:
     before = card(one)
     plug(one, network)

@@ -10,14 +10,16 @@ import pytest
 
 from sriov_provider.cloud_errors import cloud_error
 from sriov_provider.errors import Code, ProviderError
-from sriov_provider.portdriver.base import OSVIF, STANDIN, Report
+from sriov_provider.portdriver.base import OSVIF, SRIOV, STANDIN, Report
 from sriov_provider.portdriver.host import HostPorts
 from sriov_provider.portdriver.kernel import Links
 from sriov_provider.portdriver.osvif.driver import SwitchDriver
 from tests.fakes.bound_ports import CASES, NETWORK, PCI, PORT_ID, SUBNETS, Case, fields
-from tests.unit.portdriver.stage import Host, host
+from tests.unit.portdriver.stage import TUNNEL, VLAN, Host, host
 
 BY_NAME = {case.name: case for case in CASES}
+FAILED = Case("failed", "binding_failed", "normal", {}, None)
+UNBOUND = Case("unbound", "unbound", "normal", {}, None)
 MAC = "fa:16:3e:12:34:56"
 OUTER, INNER = "tap7d9b2c1e-4f", "amp7d9b2c1e-4f"
 
@@ -167,9 +169,10 @@ def test_only_a_pair_of_interfaces_is_its_business(switched: Switched, name: str
         (BY_NAME["ovs"], True, OSVIF),
         (BY_NAME["vrouter"], True, OSVIF),
         (BY_NAME["ovs"], False, STANDIN),
-        (Case("", "binding_failed", "normal", {}, None), True, STANDIN),
-        (BY_NAME["ovs-direct"], True, STANDIN),
+        (FAILED, False, STANDIN),
         (BY_NAME["hw_veb"], True, STANDIN),
+        (BY_NAME["hw_veb-macvtap"], True, STANDIN),
+        (Case("failed-direct", "binding_failed", "direct", {}, None), True, STANDIN),
     ],
     ids=lambda value: getattr(value, "name", str(value)),
 )
@@ -178,6 +181,35 @@ def test_who_plugs_what(tmp_path: Path, case: Case, osvif: bool, name: str) -> N
     tunnel = dict(NETWORK) | {"provider:network_type": "vxlan", "provider:physical_network": None}
     plain = case.port() | {"binding:profile": {"pci_slot": PCI}}
     assert HostPorts(made.settings, made.machine).driver(plain, tunnel).name == name
+
+
+@pytest.mark.parametrize(
+    ("case", "host_id", "network", "code"),
+    [
+        (FAILED, "here", TUNNEL, Code.BINDING_FAILED),
+        (FAILED, "here", VLAN, Code.BINDING_FAILED),
+        (UNBOUND, "here", VLAN, Code.BINDING_FAILED),
+        (UNBOUND, "", TUNNEL, Code.BINDING_FAILED),
+        (BY_NAME["vhostuser"], "here", VLAN, Code.UNSUPPORTED),
+        (Case("bridge", "bridge", "normal", {}, None), "here", TUNNEL, Code.UNSUPPORTED),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_what_no_switch_has_becomes_nothing_else(
+    switched: Switched, case: Case, host_id: str, network: dict[str, Any], code: Code
+) -> None:
+    """A stand-in would reach nobody, and a VF would hide that the switch does not work."""
+    switched.host.igb.add_namespace("amphora")
+    one = case.port() | {"binding:host_id": host_id}
+    with pytest.raises(ProviderError) as caught:
+        switched.host.ports.plug(one, SUBNETS, network, "amphora", "vip0")
+    assert caught.value.reason.code is code
+    assert switched.host.machine.claims.all() == ()
+
+
+def test_a_port_nobody_has_asked_to_bind_is_a_vf_where_one_is_mapped(switched: Switched) -> None:
+    """As the host's own on the management network."""
+    assert switched.host.ports.driver(UNBOUND.port(), VLAN).name == SRIOV
 
 
 def test_another_driver_is_unknown(tmp_path: Path) -> None:
