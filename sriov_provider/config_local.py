@@ -11,6 +11,8 @@ from typing import Any
 
 from oslo_config import cfg
 
+from sriov_provider.errors import Code, ProviderError
+
 GROUP = "local_compute"
 OPTS = (
     cfg.StrOpt(
@@ -95,18 +97,35 @@ class Local:
 
 
 def local(conf: Any) -> Local:
-    """:param conf: parsed, with OPTS registered in GROUP"""
+    """:param conf: parsed, with OPTS registered in GROUP
+    :raises ProviderError: CONFIGURATION when a setting cannot be used
+    """
     ours = conf[GROUP]
     return Local(
         state_path=Path(ours.state_path),
         flavors=flavors(ours.flavors),
-        cgroup=ours.cgroup.strip("/"),
+        cgroup=cgroup(ours.cgroup),
         management_port=ours.management_port or None,
         management_interface=ours.management_interface,
         bind_ports=ours.bind_ports,
         agent_path=Path(ours.agent_path) if ours.agent_path else None,
         host=socket.gethostname(),
     )
+
+
+def cgroup(told: str) -> str:
+    """:returns: relative to the root of the hierarchy, below it
+    :raises ProviderError: CONFIGURATION for the root itself, whose processes are the host's, or
+        what may be elsewhere
+    """
+    parts = [part for part in told.split("/") if part not in ("", ".")]
+    if not parts or ".." in parts:
+        raise ProviderError(
+            Code.CONFIGURATION,
+            "The load balancer service is not set up completely.",
+            f"[{GROUP}] cgroup is {told!r}: it has to name a group below the root, without '..'.",
+        )
+    return "/".join(parts)
 
 
 def flavors(told: Sequence[str]) -> dict[str, Limits]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from cliff.command import Command
+from oslo_config import cfg
 
 from sriov_provider import cloud
 from sriov_provider.compute import drivers
@@ -26,4 +27,7 @@ class Restore(Command):  # type: ignore[misc]
                 "",
                 f"[sriov_provider] compute_driver is {driver}: no amphora is on this host.",
             )
+        # os-vif's plugins read the settings of the process.
+        files = list(self.app.config_files)
+        cfg.CONF([], project="octavia", default_config_files=files, default_config_dirs=[])
         drivers.build(conf, cloud.Cloud(conf, part="local")).start()

@@ -298,3 +298,14 @@ def test_settings(tmp_path: Path) -> None:
     path.write_text("")
     plain = config_local.local(config.parse([str(path)]))
     assert plain == dataclasses.replace(config_local.Local(), host=plain.host)
+
+
+@pytest.mark.parametrize("told", ["/", "", ".", "//", "./", "..", "a/../..", "/a/..", "../a"])
+def test_control_groups_that_are_not_ours(tmp_path: Path, told: str) -> None:
+    """All processes of the host would be moved into a group of ours."""
+    path = tmp_path / "octavia.conf"
+    path.write_text(f"[local_compute]\ncgroup = {told}\n")
+    with pytest.raises(ProviderError) as caught:
+        config_local.local(config.parse([str(path)]))
+    assert caught.value.reason.code is Code.CONFIGURATION
+    assert f"[local_compute] cgroup is {told!r}" in caught.value.reason.operator
