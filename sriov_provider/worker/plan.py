@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sriov_provider import tree, vnic
+from sriov_provider.errors import Code
 from sriov_provider.records import (
     Action,
     AmphoraRecord,
@@ -109,6 +110,10 @@ def _with_others(made: Plan, wanted: tree.LoadBalancer, cast: roles.Cast, facts:
     anew = _anew(made.job, cast)
     changed = stale or bool(anew) or not all(a.serves for a in cast.kept)
     when = _release_when(made.job, wanted, cast, policy, facts)
+    waits = _waits_for_room(wanted, cast, when, facts)
+    amphorae = _that_wait_for_room(made.amphorae) if waits else made.amphorae
+    # Where hosts are not to be shared, the old one may be what keeps the new one from its host.
+    codes = {Code.NO_VF, Code.BOOT_FAILED} if waits and policy == STRICT else {Code.NO_VF}
     return dataclasses.replace(
         made,
         server_group_policy=policy,
@@ -119,7 +124,8 @@ def _with_others(made: Plan, wanted: tree.LoadBalancer, cast: roles.Cast, facts:
         vrrp=made.topology != roles.SINGLE and changed,
         again=cast.again,
         configure=made.configure or stale,
-        amphorae=_that_may_wait_for_room(made, when, wanted, cast, facts),
+        elsewhere=frozenset(codes) if any(a.elsewhere for a in amphorae) else frozenset(),
+        amphorae=amphorae,
     )
 
 
@@ -130,14 +136,16 @@ def _anew(job: Job, cast: roles.Cast) -> frozenset[str]:
     return frozenset(a.id for a in cast.kept if a.id == job.object_id and a.serves)
 
 
-def _that_may_wait_for_room(
-    made: Plan, when: ReleaseWhen, wanted: tree.LoadBalancer, cast: roles.Cast, facts: Facts
-) -> tuple[AmphoraPlan, ...]:
-    """Where no VF is found beside the old one of a pair, another plan gives that one up first."""
-    waits = when is ReleaseWhen.BEFORE_PLUG and not wanted.flavor.get("failover_strategy")
-    if not (waits and cast.released and roles.survivors(cast, facts)):
-        return made.amphorae
-    return tuple(dataclasses.replace(a, elsewhere=a.boot is not None) for a in made.amphorae)
+def _waits_for_room(
+    wanted: tree.LoadBalancer, cast: roles.Cast, when: ReleaseWhen, facts: Facts
+) -> bool:
+    """Where no room is found beside the old one of a pair, another plan gives that one up first."""
+    free = when is ReleaseWhen.BEFORE_PLUG and not wanted.flavor.get("failover_strategy")
+    return free and bool(cast.released) and _may_make_room(cast, facts)
+
+
+def _that_wait_for_room(amphorae: tuple[AmphoraPlan, ...]) -> tuple[AmphoraPlan, ...]:
+    return tuple(dataclasses.replace(a, elsewhere=a.boot is not None) for a in amphorae)
 
 
 def removal(job: Job, inventory: Inventory) -> Plan:
@@ -200,16 +208,27 @@ def anti_affinity(flavor: Mapping[str, Any], topology: str, default: str | None)
 def _release_when(
     job: Job, lb: tree.LoadBalancer, cast: roles.Cast, policy: str | None, facts: Facts
 ) -> ReleaseWhen:
-    """As the flavor says. Where it says nothing, what is dead makes room first. So does one of a
-    pair while the other one serves, if there may be no third host, or was no VF beside it."""
+    """As the flavor says. Where it says nothing, one of a pair makes room first while the other one
+    answers, if it is dead itself, there may be no third host, or was no VF beside it. Where none
+    answers it may be us who are cut off: both may serve."""
     asked = lb.flavor.get("failover_strategy")
-    going = {a.id for a in cast.released if a.serves}
-    dead = bool(going) and going <= facts.silent
-    narrow = policy == STRICT or job.placement > 0
-    first = dead or (narrow and roles.survivors(cast, facts))
+    narrow = policy == STRICT or _dead(cast, facts)
+    in_vain = job.placement > 0 and _may_make_room(cast, facts)
+    first = in_vain or (narrow and roles.survivors(cast, facts))
     if asked:
         first = asked == "release_first"
     return ReleaseWhen.BEFORE_BUILD if first else ReleaseWhen.BEFORE_PLUG
+
+
+def _dead(cast: roles.Cast, facts: Facts) -> bool:
+    """As far as can be told: none of those that go answers."""
+    going = {a.id for a in cast.released if a.serves}
+    return bool(going) and going <= facts.silent
+
+
+def _may_make_room(cast: roles.Cast, facts: Facts) -> bool:
+    """Never the last one."""
+    return roles.survivors(cast, facts) or (_dead(cast, facts) and roles.stays(cast))
 
 
 def _may_retry_members(job: Job, facts: Facts) -> bool:

@@ -7,7 +7,7 @@ import enum
 from collections.abc import Callable, Mapping
 
 from sriov_provider import config, tree
-from sriov_provider.errors import Reason
+from sriov_provider.errors import Code, Reason
 from sriov_provider.records import AmphoraRecord, Job, MemberRecord, PortRecord
 
 
@@ -82,6 +82,7 @@ class Plan:
         they miss
     :ivar anew: ids of amphorae whose servers may be others than they were: what they have is looked
         at again, and pushed again as a whole
+    :ivar elsewhere: failures to find room after which the plan is made again: another way is left
     :ivar yields: of the amphorae to release those that hand the VIP over first
     :ivar vrrp: keepalived is to be told who its peer is
     :ivar again: once it is carried out, another plan of the same job follows
@@ -109,6 +110,7 @@ class Plan:
     release_ports: tuple[PortRecord, ...] = ()
     left_out: tuple[AmphoraRecord, ...] = ()
     anew: frozenset[str] = frozenset()
+    elsewhere: frozenset[Code] = frozenset()
     yields: tuple[AmphoraRecord, ...] = ()
     vrrp: bool = False
     again: bool = False
@@ -122,11 +124,6 @@ class Plan:
     leftovers: frozenset[str] = frozenset()
     remove_all: bool = False
     repair_firewall: bool = False
-
-    @property
-    def elsewhere(self) -> bool:
-        """When a new amphora finds no VF, the plan is made again: another way is left."""
-        return any(a.elsewhere for a in self.amphorae)
 
 
 @dataclasses.dataclass(frozen=True)

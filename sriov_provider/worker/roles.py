@@ -57,13 +57,14 @@ def cast(job: Job, inventory: Inventory, topology: str, facts: Facts, *, all_new
         kept=tuple(a for a in kept if a not in left_out),
         released=tuple(a for a in inventory.amphorae if a.id not in ids),
         left_out=left_out,
-        again=_whole(job) and any(a.id in ids for a in old),
+        again=any(a.id in ids and _goes(a, job) for a in old),
     )
 
 
-def _whole(job: Job) -> bool:
-    """A failover of the load balancer, not of one amphora."""
-    return job.action is Action.FAILOVER and job.object_type is ObjectType.LOADBALANCER
+def _goes(amphora: AmphoraRecord, job: Job) -> bool:
+    """Whether the job replaces this amphora, now or later."""
+    one = job.object_type is ObjectType.AMPHORA
+    return job.action is Action.FAILOVER and (not one or amphora.id == job.object_id)
 
 
 def _kept(
@@ -101,14 +102,13 @@ def _replaced(
     # What an interrupted run began to build is finished, not thrown away.
     fresh = [a for a in usable if a.built_by == job.id]
     begun = [a for a in old if a.role in {f.role for f in fresh}]
-    if job.object_type is ObjectType.AMPHORA:
-        return [*begun, *(a for a in old if a.id == job.object_id)]
+    rest = [a for a in old if a not in begun and _goes(a, job)]
     if topology == SINGLE:
-        return old
+        return [*begun, *rest]
     missing = set(ROLES[topology]) - {a.role for a in usable}
     if missing or not all(a.serves for a in fresh):
-        return begun
-    rest = [a for a in old if a not in begun]
+        # What is to come serves before the next one goes: that may be the last one.
+        return [*begun, *(a for a in rest if not a.serves and job.object_id == a.id)]
     return [*begun, *_first(rest, facts)]
 
 
@@ -123,6 +123,12 @@ def _first(rest: Iterable[AmphoraRecord], facts: Facts) -> list[AmphoraRecord]:
 def survivors(cast: Cast, facts: Facts) -> bool:
     """True when an amphora that stays goes on serving while others are replaced."""
     return any(a.serves and a.id not in facts.silent for a in cast.kept)
+
+
+def stays(cast: Cast) -> bool:
+    """True when an amphora that has served stays, whether it answers or not. What is silent on the
+    management network may forward traffic all the same."""
+    return any(a.serves for a in (*cast.kept, *cast.left_out))
 
 
 def yielding(cast: Cast, facts: Facts) -> tuple[AmphoraRecord, ...]:

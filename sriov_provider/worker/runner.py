@@ -150,13 +150,13 @@ class Runner:
             inventory = self._inventory(job.load_balancer_id)
 
     def _otherwise(self, job: Job, run: Run, silent: frozenset[str], error: ProviderError) -> Job:
-        """What is planned anew at once: a VF looked for elsewhere, or what one amphora of a pair
+        """What is planned anew at once: room looked for elsewhere, or what one amphora of a pair
         does alone because the other one has just died.
 
         :raises ProviderError: this error, when another plan would be the same
         """
-        if error.reason.code is Code.NO_VF and run.plan.elsewhere:
-            LOG.warning("Job %s looks for a VF elsewhere: %s", job.id, error.reason)
+        if error.reason.code in run.plan.elsewhere:
+            LOG.warning("Job %s looks for room elsewhere: %s", job.id, error.reason)
             return self._elsewhere(job, run)
         if error.reason.code is Code.AGENT_UNREACHABLE:
             inventory = self._inventory(job.load_balancer_id)

@@ -90,4 +90,6 @@ def test_strict_anti_affinity_gives_up_first_while_another_one_serves(case: Plan
     served = job.action is Action.FAILOVER and any(a.boot is None for a in made.amphorae)
     if lb.flavor.get("failover_strategy") == "release_first" or (strict and served):
         assert made.release_when is ReleaseWhen.BEFORE_BUILD
+    elif all(a.boot for a in made.amphorae) and not job.placement:
+        assert made.release_when is ReleaseWhen.BEFORE_PLUG
     assert made.server_group_policy == ("anti-affinity" if strict else None)
