@@ -35,6 +35,15 @@ OPTS = (
         help="Whether load balancers are failed over when an amphora is silent for "
         "[health_manager] heartbeat_timeout seconds.",
     ),
+    cfg.FloatOpt(
+        "outage_share",
+        default=0.5,
+        min=0.1,
+        max=1.0,
+        help="Nothing is failed over while more than this part of all amphorae (and at least five, "
+        "and not of one compute host only) is silent at the same time: then it is the network. "
+        "1.0 for failovers whatever happens.",
+    ),
 )
 STOCK_OPTS = (
     cfg.IntOpt("heartbeat_interval", default=10),
@@ -50,8 +59,10 @@ STOCK_OPTS = (
 class Health:
     """:ivar bind: where heartbeats are heard
     :ivar timeout: seconds of silence after which an amphora counts as dead
+    :ivar interval: seconds between two heartbeats of an amphora
     :ivar check_interval: seconds
     :ivar threshold: silent amphorae that are an outage
+    :ivar share: part of all amphorae that is one
     :ivar limit: failovers at the same time
     """
 
@@ -59,9 +70,11 @@ class Health:
     in_worker: bool = True
     controllers: tuple[str, ...] = ()
     key: str = dataclasses.field(repr=False, default="")
+    interval: float = 10.0
     timeout: float = 60.0
     check_interval: float = 3.0
     threshold: int | None = None
+    share: float = 0.5
     limit: int = 10
     automatic: bool = True
 
@@ -74,9 +87,11 @@ def health(conf: Any, group: str) -> Health:
         in_worker=ours.heartbeat_in_worker,
         controllers=tuple(ours.heartbeat_controllers),
         key=stock.heartbeat_key or "",
+        interval=float(stock.heartbeat_interval),
         timeout=float(stock.heartbeat_timeout),
         check_interval=float(stock.health_check_interval),
         threshold=stock.failover_threshold,
+        share=ours.outage_share,
         limit=stock.failover_threads,
         automatic=ours.automatic_failover,
     )

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from sriov_provider.db import jobs, models
-from sriov_provider.health.policy import OUTAGE_SHARE, Decision, History, Serving, View
+from sriov_provider.health.policy import Decision, History, Rules, Serving, View
 from sriov_provider.records import Action, AmphoraState, Job, JobState, ObjectType
 
 # Silent amphorae looked at, those first that were silent first. After the loss of more than that,
@@ -24,33 +24,30 @@ def view(
     session: Session,
     now: datetime.datetime,
     listening_since: datetime.datetime,
-    timeout: float,
+    rules: Rules,
     unheard: Collection[str] = (),
 ) -> View:
     """A flat number of queries, and next to nothing is read while all amphorae are well.
 
-    :param timeout: seconds of silence after which an amphora counts as dead
     :param unheard: load balancers to look at in any case, see :func:`unheard`
     """
-    latest = now - datetime.timedelta(seconds=timeout)
-    silent = _silent(session, latest)
-    suspects = {*silent, *unheard}
+    suspects = {*_silent(session, now - datetime.timedelta(seconds=rules.timeout)), *unheard}
     unfinished = _unfinished(session)
     if not suspects and not unfinished:
         return View(now, listening_since)
     ids = {*suspects, *(i for i, _, _ in unfinished)}
-    more = max(0, _number(session, latest) - MOST) if len(silent) == MOST else 0
+    quiet = _quiet(session, now - datetime.timedelta(seconds=rules.quiet))
     return View(
         now=now,
         listening_since=listening_since,
         serving=_serving(session, ids),
-        heard=_heard(session, enough=int((len(silent) + more) / OUTAGE_SHARE) + 1),
+        quiet=quiet,
+        heard=_heard(session, enough=int(sum(quiet.values()) / rules.share) + 1),
         abandoned=tuple(i for i, number, _ in unfinished if not number),
         incomplete=tuple(i for i, number, wanted in unfinished if 0 < number < wanted),
         undone=tuple(i for i, number, wanted in unfinished if number >= wanted),
         histories=_histories(session, ids),
         running=_running(session),
-        more_silent=more,
     )
 
 
@@ -92,11 +89,14 @@ def _ready() -> sa.ColumnElement[bool]:
 
 def unheard(session: Session) -> frozenset[str]:
     """Load balancers with an amphora that serves and was never heard. No index tells them, so this
-    reads a bit of every amphora: for once in a while, as nothing is failed over for it."""
+    reads a bit of every amphora: for once in a while, as nothing is failed over for it.
+
+    :returns: no more than can be looked at
+    """
     amphora, beat = models.Amphora, models.Heartbeat
     heard = sa.exists().where(beat.amphora_id == amphora.id)
-    query = sa.select(amphora.load_balancer_id).where(_ready(), ~heard)
-    return frozenset(session.scalars(query))
+    query = sa.select(amphora.load_balancer_id).where(_ready(), ~heard).order_by(amphora.id)
+    return frozenset(session.scalars(query.limit(MOST)))
 
 
 def _silent(session: Session, latest: datetime.datetime) -> list[str]:
@@ -112,11 +112,18 @@ def _silent(session: Session, latest: datetime.datetime) -> list[str]:
     return list(session.scalars(query))
 
 
-def _number(session: Session, latest: datetime.datetime) -> int:
-    """How many are silent, with the few that are on their way out."""
-    beat = models.Heartbeat
-    query = sa.select(sa.func.count()).where(beat.received_at < latest)
-    return session.scalar(query) or 0
+def _quiet(session: Session, latest: datetime.datetime) -> dict[str, int]:
+    """How many amphorae that serve were not heard since then, and were built before; by host."""
+    amphora, beat, job = models.Amphora, models.Heartbeat, models.Job
+    built = sa.or_(job.finished_at.is_(None), job.finished_at < latest)
+    query = (
+        sa.select(amphora.host, sa.func.count())
+        .join(beat, beat.amphora_id == amphora.id)
+        .join(job, job.id == amphora.built_by, isouter=True)
+        .where(_ready(), beat.received_at < latest, built)
+        .group_by(amphora.host)
+    )
+    return {host or "": number for host, number in session.execute(query)}
 
 
 def _unfinished(session: Session) -> tuple[tuple[str, int, int], ...]:
@@ -164,7 +171,13 @@ def _in_error() -> sa.ColumnElement[bool]:
 def _serving(session: Session, load_balancer_ids: Collection[str]) -> tuple[Serving, ...]:
     amphora, beat, job = models.Amphora, models.Heartbeat, models.Job
     query = (
-        sa.select(amphora.id, amphora.load_balancer_id, beat.received_at, job.finished_at)
+        sa.select(
+            amphora.id,
+            amphora.load_balancer_id,
+            beat.received_at,
+            job.finished_at,
+            sa.func.coalesce(amphora.host, ""),
+        )
         .join(beat, beat.amphora_id == amphora.id, isouter=True)
         .join(job, job.id == amphora.built_by, isouter=True)
         .where(_ready(), amphora.load_balancer_id.in_(list(load_balancer_ids)))
@@ -173,12 +186,16 @@ def _serving(session: Session, load_balancer_ids: Collection[str]) -> tuple[Serv
     return tuple(Serving(*row) for row in session.execute(query))
 
 
-def _heard(session: Session, enough: int) -> int:
-    """:param enough: more need not be counted: too few are silent for an outage then"""
+def _heard(session: Session, enough: int) -> dict[str, int]:
+    """By host.
+
+    :param enough: more need not be counted: too few are silent for an outage then
+    """
     amphora, beat = models.Amphora, models.Heartbeat
-    some = sa.select(amphora.id).join(beat, beat.amphora_id == amphora.id).where(_ready())
-    query = sa.select(sa.func.count()).select_from(some.limit(enough).subquery())
-    return session.scalar(query) or 0
+    some = sa.select(amphora.host).join(beat, beat.amphora_id == amphora.id).where(_ready())
+    few = some.limit(enough).subquery()
+    query = sa.select(few.c.host, sa.func.count()).group_by(few.c.host)
+    return {host or "": number for host, number in session.execute(query)}
 
 
 def _running(session: Session) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import datetime
 import functools
 import logging
@@ -39,9 +40,10 @@ class Failovers:
         self._counts = counts
         self._wake = wake or (lambda _job_id: None)
         self._listening_since = utcnow()
+        self._outage_at: datetime.datetime | None = None
         self._unheard: frozenset[str] = frozenset()
         self._unheard_at: datetime.datetime | None = None
-        self._last: dict[str, Verdict] = {}
+        self._last: frozenset[tuple[str, Verdict]] = frozenset()
 
     def interrupted(self) -> None:
         """Heartbeats may have been lost: silence means nothing for a while."""
@@ -55,8 +57,11 @@ class Failovers:
         """
         now = utcnow()
         self._look_for_unheard(now)
-        since, timeout, unheard = self._listening_since, self._rules.timeout, self._unheard
-        seen = self._sessions.read(lambda s: failovers.view(s, now, since, timeout, unheard))
+        since, rules, unheard = self._listening_since, self._rules, self._unheard
+        seen = self._sessions.read(lambda s: failovers.view(s, now, since, rules, unheard))
+        if policy.outage(seen, rules):
+            self._outage_at = now
+        seen = dataclasses.replace(seen, outage_at=self._outage_at)
         decisions = policy.decide(seen, self._rules)
         placed = [d for d in decisions if d.verdict is Verdict.FAIL_OVER and self._place(d, seen)]
         self._tell(decisions)
@@ -92,16 +97,15 @@ class Failovers:
         return placed
 
     def _tell(self, decisions: tuple[Decision, ...]) -> None:
-        """Each load balancer's verdict once, not at every look."""
-        verdicts = {d.load_balancer_id: d.verdict for d in decisions}
+        """Each verdict about a load balancer once, not at every look."""
         for decision in decisions:
-            known = self._last.get(decision.load_balancer_id)
-            if decision.verdict not in (known, Verdict.FAIL_OVER, Verdict.BUSY):
+            known = (decision.load_balancer_id, decision.verdict) in self._last
+            if not known and decision.verdict not in (Verdict.FAIL_OVER, Verdict.BUSY):
                 LOG.warning(
                     "Load balancer %s is not failed over: %s",
                     decision.load_balancer_id, decision.reason,
                 )  # fmt: skip
-        self._last = verdicts
+        self._last = frozenset((d.load_balancer_id, d.verdict) for d in decisions)
 
 
 def job(decision: Decision) -> Job:

@@ -120,7 +120,9 @@ def rules(settings: Health) -> Rules:
     """The policy's, from the configuration."""
     return Rules(
         timeout=settings.timeout,
+        interval=settings.interval,
         threshold=settings.threshold,
+        share=settings.share,
         limit=settings.limit,
         backoff=settings.timeout,
         enabled=settings.automatic,

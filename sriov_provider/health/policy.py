@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import enum
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-# Of the amphorae ever heard, silent at the same time: then it is not the amphorae.
-OUTAGE_SHARE = 0.5
+# Fewer amphorae that are silent at the same time are never an outage by their share of all.
 OUTAGE_LEAST = 5
+# Heartbeats missed in a row, to count as silent when it is asked whether many are: those that fall
+# silent together are all counted when the first of them is silent for too long.
+_MISSED = 2.5
 LONGEST_BACKOFF = 3600.0
 
 
@@ -31,17 +34,26 @@ class Rules:
     """Durations in seconds.
 
     :ivar timeout: silence after which an amphora counts as dead
+    :ivar interval: between two heartbeats of an amphora
     :ivar threshold: this many silent ones at once are an outage; None for no such number
+    :ivar share: and so are more than this part of all, from 0 to 1
     :ivar limit: failovers at the same time
     :ivar backoff: wait after a failover that failed; doubled each time
     :ivar enabled: whether anything is failed over at all
     """
 
     timeout: float = 60.0
+    interval: float = 10.0
     threshold: int | None = None
+    share: float = 0.5
     limit: int = 10
     backoff: float = 60.0
     enabled: bool = True
+
+    @property
+    def quiet(self) -> float:
+        """Silence after which an amphora counts where it is about how many are silent at once."""
+        return min(_MISSED * self.interval, self.timeout)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,12 +62,14 @@ class Serving:
 
     :ivar heard_at: None when it was never heard
     :ivar built_at: when the job that built it ended; None when that is long ago
+    :ivar host: of the compute service; empty when it is not known
     """
 
     amphora_id: str
     load_balancer_id: str
     heard_at: datetime.datetime | None
     built_at: datetime.datetime | None = None
+    host: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,27 +94,29 @@ class View:
 
     :ivar serving: amphorae that are ready; all of each load balancer that has a silent one, and
         those that were never heard
-    :ivar heard: how many that are ready were ever heard, of all load balancers; counted until it is
-        clear that those that are silent are no outage
+    :ivar quiet: how many of all were not heard for :attr:`Rules.quiet`, by host
+    :ivar heard: how many of all were ever heard, by host; counted until it is clear that those that
+        are silent are no outage
     :ivar abandoned: load balancers whose last failover failed and left no amphora that serves
     :ivar incomplete: those that it left with one of two
     :ivar undone: those that it left as they were, but in ERROR
-    :ivar more_silent: silent amphorae that are not in ``serving``, as there are too many
     :ivar running: failovers that are pending or running now
     :ivar listening_since: when this process began to hear, and to reach the database, without
         interruption
+    :ivar outage_at: when there was an :func:`outage` last
     """
 
     now: datetime.datetime
     listening_since: datetime.datetime
     serving: Sequence[Serving] = ()
-    heard: int = 0
+    quiet: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    heard: Mapping[str, int] = dataclasses.field(default_factory=dict)
     abandoned: Sequence[str] = ()
     incomplete: Sequence[str] = ()
     undone: Sequence[str] = ()
     histories: Mapping[str, History] = dataclasses.field(default_factory=dict)
     running: int = 0
-    more_silent: int = 0
+    outage_at: datetime.datetime | None = None
 
     def history(self, load_balancer_id: str) -> History:
         return self.histories.get(load_balancer_id, History())
@@ -120,34 +136,60 @@ class Decision:
     missing: bool = False
 
 
-def silent(serving: Iterable[Serving], now: datetime.datetime, rules: Rules) -> list[Serving]:
-    """Amphorae that were heard once and not for too long. While one is built it may be silent: its
+def silent(serving: Iterable[Serving], now: datetime.datetime, seconds: float) -> list[Serving]:
+    """Amphorae that were heard once and not for so long. While one is built it may be silent: its
     agent sends nothing until keepalived runs."""
-    latest = now - datetime.timedelta(seconds=rules.timeout)
+    latest = now - datetime.timedelta(seconds=seconds)
     return [a for a in serving if a.heard_at and max(a.heard_at, a.built_at or a.heard_at) < latest]
 
 
-def outage(stale: int, heard: int, rules: Rules) -> bool:
-    """So many at once that the network, the database or the receivers are to blame.
-
-    :param stale: amphorae that are silent
-    :param heard: amphorae that were ever heard
-    """
+def outage(view: View, rules: Rules) -> str | None:
+    """Why the network, the database or the receivers are to blame, as so many are silent at once;
+    None when they are not."""
+    tried = _tried(view, rules)
+    quiet, heard = Counter(view.quiet) - tried, Counter(view.heard) - tried
+    stale, known = quiet.total(), heard.total()
     if rules.threshold is not None and stale >= rules.threshold:
-        return True
-    return stale >= OUTAGE_LEAST and stale > OUTAGE_SHARE * heard
+        return f"{stale} amphorae are silent at once, failover_threshold is {rules.threshold}"
+    if stale < OUTAGE_LEAST or stale <= rules.share * known or _one_host(quiet, heard, rules):
+        return None
+    most = 100 * rules.share
+    return f"{stale} of {known} amphorae are silent at once, more than {most:.0f} %"
+
+
+def _tried(view: View, rules: Rules) -> Counter[str]:
+    """By host, those that were silent before a failover of theirs failed: it is they."""
+    return Counter(
+        a.host
+        for a in silent(view.serving, view.now, rules.timeout)
+        if a.heard_at and _failed_since(view.history(a.load_balancer_id), a.heard_at)
+    )
+
+
+def _failed_since(history: History, moment: datetime.datetime) -> bool:
+    return bool(history.failures and history.failed_at and history.failed_at > moment)
+
+
+def _one_host(quiet: Counter[str], heard: Counter[str], rules: Rules) -> bool:
+    """Whether it is that host: most amphorae of the other ones are well."""
+    hosts = [host for host in quiet if host]
+    if not hosts:
+        return False
+    worst = max(hosts, key=lambda host: quiet[host])
+    stale, known = quiet.total() - quiet[worst], heard.total() - heard[worst]
+    return stale < known and stale <= rules.share * known
 
 
 def decide(view: View, rules: Rules) -> tuple[Decision, ...]:
     """One decision for each load balancer something is wrong with, the most urgent first: those
     that do not serve at all before those that have an amphora left."""
-    stale = silent(view.serving, view.now, rules)
+    stale = silent(view.serving, view.now, rules.timeout)
     by_load_balancer = _grouped(stale)
     dead = {a.amphora_id for a in stale}
     alive = {a.load_balancer_id for a in view.serving if a.amphora_id not in dead}
     urgent = [*view.abandoned, *(i for i in by_load_balancer if i not in alive)]
     order = [*urgent, *(i for i in by_load_balancer if i in alive), *view.incomplete, *view.undone]
-    guard = _guard(view, rules, len(stale) + view.more_silent)
+    guard = _guard(view, rules)
     left = rules.limit - view.running
     decisions = [*_unheard(view, rules)]
     for load_balancer_id in dict.fromkeys(order):
@@ -173,15 +215,21 @@ def _grouped(stale: Iterable[Serving]) -> dict[str, list[Serving]]:
     return found
 
 
-def _guard(view: View, rules: Rules, stale: int) -> tuple[Verdict, str] | None:
+def _guard(view: View, rules: Rules) -> tuple[Verdict, str] | None:
     """What holds for all load balancers alike."""
     if not rules.enabled:
         return Verdict.SWITCHED_OFF, "automatic failovers are switched off"
     heard = (view.now - view.listening_since).total_seconds()
     if heard < rules.timeout:
         return Verdict.DEAF, f"this process has listened for {heard:.0f} s only"
-    if outage(stale, view.heard, rules):
-        return Verdict.OUTAGE, f"{stale} amphorae are silent at once: nothing is failed over"
+    if why := outage(view, rules):
+        return Verdict.OUTAGE, why
+    if view.outage_at is None:
+        return None
+    # Not all are heard again at the same moment.
+    ago = (view.now - view.outage_at).total_seconds()
+    if ago < rules.timeout:
+        return Verdict.OUTAGE, f"an outage of many amphorae ended {ago:.0f} s ago"
     return None
 
 

@@ -102,10 +102,10 @@ def test_the_health_manager_has_the_stock_ones_key_and_rules(tmp_path: Path) -> 
     path = tmp_path / "octavia.conf"
     path.write_text(
         "[health_manager]\nheartbeat_key = hidden\nheartbeat_timeout = 30\n"
-        "health_check_interval = 2\nfailover_threshold = 7\nfailover_threads = 4\n"
+        "heartbeat_interval = 4\nhealth_check_interval = 2\nfailover_threshold = 7\nfailover_threads = 4\n"
         "[sriov_provider]\nheartbeat_bind = 192.0.2.1:5556, [2001:db8::1]:5556\n"
         "heartbeat_controllers = 192.0.2.1:5556\nheartbeat_in_worker = false\n"
-        "automatic_failover = false\n"
+        "automatic_failover = false\noutage_share = 0.8\n"
     )
     found = config.settings(config.parse([str(path)]))
     assert found.health == config_health.Health(
@@ -113,9 +113,11 @@ def test_the_health_manager_has_the_stock_ones_key_and_rules(tmp_path: Path) -> 
         in_worker=False,
         controllers=("192.0.2.1:5556",),
         key="hidden",
+        interval=4.0,
         timeout=30.0,
         check_interval=2.0,
         threshold=7,
+        share=0.8,
         limit=4,
         automatic=False,
     )

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sriov_provider.db import failovers, models
 from sriov_provider.db.engine import Sessions
 from sriov_provider.db.types import utcnow
+from sriov_provider.health.policy import Rules
 from tests.bench.load import filled
 
 TABLES = (models.LoadBalancer, models.Amphora, models.Heartbeat, models.Health)
@@ -51,7 +52,7 @@ def looks(sessions: Sessions, numbers: list[int]) -> Iterator[Look]:
 
 def _view(session: Any) -> object:
     now = utcnow()
-    return failovers.view(session, now, now, 60)
+    return failovers.view(session, now, now, Rules())
 
 
 def _silence(sessions: Sessions, number: int, silent: int) -> None:

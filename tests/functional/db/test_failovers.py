@@ -10,7 +10,10 @@ import time
 from collections.abc import Callable
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
+from sriov_provider.db import failovers as database
 from sriov_provider.db import heartbeats, inventory, jobs, models, reasons
 from sriov_provider.db.engine import Sessions
 from sriov_provider.db.types import utcnow
@@ -101,6 +104,69 @@ def test_all_is_well(sessions: Sessions) -> None:
     queries = Queries(sessions)
     assert failovers.check() == ()
     assert queries.number <= 4
+
+
+def hosts(sessions: Sessions, *numbers: int) -> None:
+    """Load balancers on as many hosts, numbered throughout, their amphorae heard 30 s ago."""
+    n = 0
+    for host, number in enumerate(numbers):
+        for _ in range(number):
+            fill(sessions, f"lb{n}", (f"a{n}",), str(n), host=f"host-{host}")
+            heard(sessions, f"a{n}", f"lb{n}", 30)
+            n += 1
+
+
+def test_all_that_fall_silent_at_once_are_counted_at_the_first_look(sessions: Sessions) -> None:
+    hosts(sessions, 3, 3)
+    heard(sessions, "a0", "lb0", 0)
+    failovers = manager(sessions)
+    assert failovers.check() == ()
+    sessions.run(lambda s: _silence(s, "a1", 61))
+    (decision,) = failovers.check()
+    assert decision.verdict is Verdict.OUTAGE
+    assert decision.reason == "5 of 6 amphorae are silent at once, more than 50 %"
+    # Its end is no proof that who is silent yet is dead.
+    for n in range(2, 6):
+        heard(sessions, f"a{n}", f"lb{n}", 0)
+    assert verdicts(failovers) == {"lb1": Verdict.OUTAGE}
+    assert failovers._outage_at is not None
+    failovers._outage_at -= datetime.timedelta(seconds=60)
+    assert verdicts(failovers) == {"lb1": Verdict.FAIL_OVER}
+
+
+def _silence(session: Session, amphora_id: str, seconds: float) -> None:
+    moment = utcnow() - datetime.timedelta(seconds=seconds)
+    beat = models.Heartbeat
+    row = sa.update(beat).where(beat.amphora_id == amphora_id)
+    session.execute(row.values(received_at=moment))
+
+
+def test_the_amphorae_of_a_host_that_dies_are_replaced(sessions: Sessions) -> None:
+    hosts(sessions, 6, 4)
+    for n in range(6):
+        sessions.run(lambda s, n=n: _silence(s, f"a{n}", 61))  # type: ignore[misc]
+    failovers = manager(sessions)
+    assert set(verdicts(failovers).values()) == {Verdict.OUTAGE}
+    for n in range(6, 10):
+        heard(sessions, f"a{n}", f"lb{n}", 1)
+    assert set(verdicts(manager(sessions)).values()) == {Verdict.FAIL_OVER}
+
+
+def test_who_has_just_been_built_is_not_silent(sessions: Sessions) -> None:
+    """Its agent says nothing while keepalived starts."""
+    hosts(sessions, 5, 4)
+    sessions.run(lambda s: _silence(s, "a0", 61))
+    for n in range(1, 9):
+        job = Job(f"job{n}", f"lb{n}", Action.CREATE, ObjectType.LOADBALANCER, f"lb{n}")
+        sessions.run(lambda s, j=job: jobs.enqueue(s, j))  # type: ignore[misc]
+        end(sessions, JobState.DONE)
+        sessions.run(lambda s, n=n: _built(s, n))  # type: ignore[misc]
+    assert verdicts(manager(sessions)) == {"lb0": Verdict.FAIL_OVER}
+
+
+def _built(session: Session, n: int) -> None:
+    row = sa.update(models.Amphora).where(models.Amphora.id == f"a{n}")
+    session.execute(row.values(built_by=f"job{n}"))
 
 
 def test_several_managers_place_one_job_for_each(sessions: Sessions, url: str) -> None:
@@ -237,6 +303,31 @@ def test_who_was_never_heard_is_told_of_once(
         for _ in range(3):
             assert verdicts(failovers) == {"lb": Verdict.UNHEARD}
     assert caplog.text.count("was ever heard") == 1
+
+
+def test_each_of_several_verdicts_about_a_load_balancer_is_told_of_once(
+    sessions: Sessions, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(sessions, amphorae=("a", "b"))
+    heard(sessions, "a", "lb", 61)
+    failovers = manager(sessions, dataclasses.replace(RULES, enabled=False))
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            failovers.check()
+    told = [r.getMessage().partition(": ")[2] for r in caplog.records if "not failed" in r.msg]
+    assert told == [
+        "no heartbeat of amphora b was ever heard",
+        "automatic failovers are switched off",
+    ]
+
+
+def test_no_more_is_looked_at_than_a_statement_may_name(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "MOST", 2)
+    for n in range(4):
+        fill(sessions, f"lb{n}", (f"a{n}",), str(n))
+    assert verdicts(manager(sessions)) == {"lb0": Verdict.UNHEARD, "lb1": Verdict.UNHEARD}
 
 
 def test_no_database_no_decision(url: str) -> None:

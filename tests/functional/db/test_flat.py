@@ -24,6 +24,7 @@ from sriov_provider.db import (
 )
 from sriov_provider.db.engine import Sessions
 from sriov_provider.db.types import utcnow
+from sriov_provider.health.policy import Rules
 from sriov_provider.records import Action, Job, ObjectType
 from tests.bench.load import filled
 
@@ -48,7 +49,7 @@ def _reads(now: datetime.datetime) -> dict[str, Callable[[Session], Any]]:
         "statuses to be told": lambda s: outbox._claimable(s, now, None),
         "statistics to be told": lambda s: statistics.waiting(s, now, 60),
         "firewalls to be looked at": lambda s: firewall_checks.due(s, now, 32),
-        "silent amphorae": lambda s: failovers.view(s, now, now, 60),
+        "silent amphorae": lambda s: failovers.view(s, now, now, Rules()),
         "certificates that end": lambda s: renewals.due(s, now, now, 16),
         "heartbeats on record": lambda s: heartbeats.known(s, [amphora]),
         "all of a load balancer": lambda s: inventory.read(s, lb),
@@ -101,7 +102,8 @@ def test_an_outage_is_looked_at_in_part(
     monkeypatch.setattr(failovers, "MOST", 20)
     filled.fill(sessions, range(FEW), heard=lambda n: 5.0 if n < 10 else 100.0 + n)
     now = utcnow()
-    seen = sessions.read(lambda s: failovers.view(s, now, now, 60))
-    assert (len(seen.serving), seen.more_silent, seen.heard) == (20, FEW - 10 - 20, FEW)
+    seen = sessions.read(lambda s: failovers.view(s, now, now, Rules()))
+    assert (len(seen.serving), sum(seen.quiet.values())) == (20, FEW - 10)
+    assert sum(seen.heard.values()) == FEW
     longest = {filled.ident("amphora", n) for n in range(FEW - 20, FEW)}
     assert {a.amphora_id for a in seen.serving} == longest

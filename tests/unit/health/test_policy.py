@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
+import random
 
 import pytest
 from hypothesis import given
@@ -15,15 +17,19 @@ from tests.unit.health.beats import NOW, after
 RULES = Rules(timeout=60, limit=3)
 
 
-def amphora(name: str, silence: float | None, lb: str = "") -> Serving:
+def amphora(name: str, silence: float | None, lb: str = "", host: str = "") -> Serving:
     """:param silence: seconds; None for never heard"""
-    return Serving(name, lb or f"lb-{name}", None if silence is None else after(-silence))
+    heard_at = None if silence is None else after(-silence)
+    return Serving(name, lb or f"lb-{name}", heard_at, host=host)
 
 
-def view(*serving: Serving, **values: object) -> View:
-    heard = sum(a.heard_at is not None for a in serving)
-    made = View(NOW, after(-3600), serving, heard=max(heard, 100))
-    return dataclasses.replace(made, **values)  # type: ignore[arg-type]
+def view(*serving: Serving, others: int = 100, **values: object) -> View:
+    """:param others: amphorae that are well, on a host of their own"""
+    ever = [a for a in serving if a.heard_at]
+    quiet = policy.silent(ever, NOW, RULES.quiet)
+    heard = collections.Counter(a.host for a in ever) + collections.Counter(well=others)
+    counted = {"quiet": collections.Counter(a.host for a in quiet), "heard": heard}
+    return View(NOW, after(-3600), serving, **(counted | values))  # type: ignore[arg-type]
 
 
 def verdicts(seen: View, rules: Rules = RULES) -> dict[str, Verdict]:
@@ -85,23 +91,93 @@ def test_no_more_at_once_than_allowed(running: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stale", "heard", "threshold", "outage"),
+    ("stale", "heard", "rules", "outage"),
     [
-        (1, 1, None, False),
-        (4, 4, None, False),
-        (5, 9, None, True),
-        (5, 10, None, False),
-        (600, 1000, None, True),
-        (2, 1000, 2, True),
-        (1, 1000, 2, False),
+        (1, 1, RULES, False),
+        (4, 4, RULES, False),
+        (5, 9, RULES, True),
+        (5, 10, RULES, False),
+        (600, 1000, RULES, True),
+        (600, 1000, dataclasses.replace(RULES, share=0.6), False),
+        (5, 49, dataclasses.replace(RULES, share=0.1), True),
+        (600, 600, dataclasses.replace(RULES, share=1.0), False),
+        (2, 1000, dataclasses.replace(RULES, threshold=2), True),
+        (1, 1000, dataclasses.replace(RULES, threshold=2), False),
     ],
+    ids=str,
 )
-def test_outages(stale: int, heard: int, threshold: int | None, outage: bool) -> None:
-    rules = dataclasses.replace(RULES, threshold=threshold)
-    assert policy.outage(stale, heard, rules) is outage
-    silent = [amphora(f"a{n}", 100) for n in range(stale)]
-    found = set(verdicts(view(*silent, heard=heard), rules).values())
-    assert (found == {Verdict.OUTAGE}) is outage
+def test_outages(stale: int, heard: int, rules: Rules, outage: bool) -> None:
+    seen = view(*(amphora(f"a{n}", 100) for n in range(stale)), others=heard - stale)
+    assert bool(policy.outage(seen, rules)) is outage
+    assert (set(verdicts(seen, rules).values()) == {Verdict.OUTAGE}) is outage
+
+
+def test_an_outage_names_its_numbers() -> None:
+    seen = view(*(amphora(f"a{n}", 100) for n in range(6)), others=5)
+    assert policy.outage(seen, RULES) == "6 of 11 amphorae are silent at once, more than 50 %"
+    few = dataclasses.replace(RULES, threshold=3)
+    assert policy.outage(seen, few) == "6 amphorae are silent at once, failover_threshold is 3"
+
+
+@pytest.mark.parametrize("number", [20, 100, 1000])
+def test_who_falls_silent_together_is_an_outage_from_the_first_look_on(number: int) -> None:
+    """Heartbeats come at any time of an interval, and so do looks: the first amphora counts as dead
+    long before the others do."""
+    dice = random.Random(number)
+    for _ in range(20):
+        last = [dice.uniform(0, 10) for _ in range(number)]
+        first = dice.uniform(50, 53)
+        for look in range(8):
+            late = first + 3 * look
+            seen = view(*(amphora(f"a{n}", late + s) for n, s in enumerate(last)), others=0)
+            assert Verdict.FAIL_OVER not in verdicts(seen).values()
+
+
+def host(name: str, number: int, silence: float) -> list[Serving]:
+    """The amphorae of a compute host."""
+    return [amphora(f"{name}{n}", silence, host=name) for n in range(number)]
+
+
+@pytest.mark.parametrize(
+    ("amphorae", "others", "outage"),
+    [
+        (host("one", 6, 100), 4, False),
+        (host("one", 6, 100) + host("two", 2, 100), 4, False),
+        (host("one", 6, 100) + host("two", 3, 100), 2, True),
+        (host("one", 6, 100) + host("two", 6, 100), 0, True),
+        (host("one", 3, 100) + host("two", 3, 100), 0, True),
+        (host("one", 6, 100), 0, True),
+        (host("", 6, 100), 4, True),
+    ],
+    ids=["one", "one and a few", "more", "both", "both, few", "the only one", "unknown"],
+)
+def test_a_host_that_dies_is_no_outage(amphorae: list[Serving], others: int, outage: bool) -> None:
+    seen = view(*amphorae, others=others)
+    assert (Verdict.OUTAGE in verdicts(seen).values()) is outage
+
+
+def test_who_could_not_be_replaced_does_not_keep_others_from_it() -> None:
+    """They may be silent for months."""
+    dead = [amphora(f"a{n}", 9000) for n in range(6)]
+    tried = History(failures=3, failed_at=after(-20))
+    seen = view(*dead, amphora("new", 61), others=2)
+    histories = {a.load_balancer_id: tried for a in dead}
+    assert verdicts(seen)["lb-new"] is Verdict.OUTAGE
+    found = verdicts(dataclasses.replace(seen, histories=histories))
+    assert found.pop("lb-new") is Verdict.FAIL_OVER
+    assert set(found.values()) == {Verdict.BACK_OFF}
+    before = History(failures=3, failed_at=after(-9001))
+    seen = dataclasses.replace(seen, histories=dict.fromkeys(histories, before))
+    assert verdicts(seen)["lb-new"] is Verdict.OUTAGE
+
+
+def test_after_an_outage_all_are_given_time_to_be_heard() -> None:
+    """The first half that is heard again is no sign that the others are dead."""
+    seen = view(amphora("a", 900))
+    assert verdicts(dataclasses.replace(seen, outage_at=after(-60))) == {"lb-a": Verdict.FAIL_OVER}
+    (decision,) = policy.decide(dataclasses.replace(seen, outage_at=after(-59)), RULES)
+    assert decision.verdict is Verdict.OUTAGE
+    assert decision.reason == "an outage of many amphorae ended 59 s ago"
 
 
 def test_who_has_not_listened_long_decides_nothing() -> None:
@@ -178,7 +254,7 @@ def test_what_always_holds(
     placed = [d for d in decisions if d.verdict is Verdict.FAIL_OVER]
     assert len(placed) <= max(0, RULES.limit - running)
     assert len({d.load_balancer_id for d in placed}) == len(placed)
-    silent = {a.amphora_id for a in policy.silent(serving, NOW, RULES)}
+    silent = {a.amphora_id for a in policy.silent(serving, NOW, RULES.timeout)}
     for decision in placed:
         assert not seen.history(decision.load_balancer_id).busy
         assert set(decision.amphora_ids) <= silent
