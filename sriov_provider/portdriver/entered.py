@@ -17,6 +17,9 @@ from sriov_provider.portdriver.kernel import NamespaceGoneError
 
 T = TypeVar("T")
 RUN = Path("/run/netns")
+_OWN = Path("/proc/thread-self/ns/net")
+_LOOK = os.O_PATH | os.O_CLOEXEC
+_GONE = frozenset({errno.ENOENT, errno.ESRCH, errno.ENOTDIR, errno.ELOOP})
 
 
 def path(namespace: Namespace) -> Path:
@@ -32,15 +35,51 @@ def opened(namespace: Namespace | None) -> Iterator[int]:
 
     :raises NamespaceGoneError: when there is none
     """
-    where = Path("/proc/thread-self/ns/net") if namespace is None else path(namespace)
-    try:
-        handle = os.open(where, os.O_RDONLY | os.O_CLOEXEC)
-    except (FileNotFoundError, ProcessLookupError, NotADirectoryError) as gone:
-        raise NamespaceGoneError(str(namespace)) from gone
+    with _seen(namespace) as seen:
+        handle = os.open(_again(seen), os.O_RDONLY | os.O_CLOEXEC)
     try:
         yield handle
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def _seen(namespace: Namespace | None) -> Iterator[int]:
+    """The namespace's file, looked at and not opened: it may be anything."""
+    where = _OWN if namespace is None else path(namespace)
+    try:
+        with _held(where) as handle:
+            # All namespaces are files of one filesystem, which nobody can put others into.
+            if os.fstat(handle).st_dev != os.stat(_OWN).st_dev:
+                raise NamespaceGoneError(str(namespace))
+            yield handle
+    except OSError as error:
+        if error.errno not in _GONE:
+            raise
+        raise NamespaceGoneError(str(namespace)) from error
+
+
+@contextlib.contextmanager
+def _held(where: Path) -> Iterator[int]:
+    """A descriptor that tells what is there.
+
+    Below the root of a process no link is followed: it would lead to what the host has.
+    """
+    steps: tuple[str, ...] = ()
+    if where.parts[1:2] == ("proc",) and where.parts[3:4] == ("root",):
+        where, steps = Path(*where.parts[:4]), where.parts[4:]
+    with contextlib.ExitStack() as stack:
+        handle = os.open(where, _LOOK)
+        stack.callback(os.close, handle)
+        for step in steps:
+            handle = os.open(step, _LOOK | os.O_NOFOLLOW, dir_fd=handle)
+            stack.callback(os.close, handle)
+        yield handle
+
+
+def _again(handle: int) -> str:
+    """What a descriptor is of, as a path to open."""
+    return f"/proc/self/fd/{handle}"
 
 
 def identity(namespace: Namespace | None) -> str | None:
@@ -49,7 +88,7 @@ def identity(namespace: Namespace | None) -> str | None:
     :param namespace: None: the one the calling thread is in
     """
     try:
-        with opened(namespace) as handle:
+        with _seen(namespace) as handle:
             seen = os.fstat(handle)
     except NamespaceGoneError:
         return None
@@ -63,7 +102,7 @@ def found() -> tuple[Namespace, ...]:
     for one in _candidates():
         try:
             who = identity(one)
-        except PermissionError:
+        except OSError:
             # Not ours to look into, so nothing of ours is in it.
             continue
         if who is not None and who != own:
@@ -94,7 +133,8 @@ def _inode(path: Path) -> int | None:
 
 def _listed(directory: Path) -> list[Path]:
     try:
-        return sorted(directory.iterdir())
+        with _held(directory) as handle:
+            return [directory / name for name in sorted(os.listdir(_again(handle)))]
     except OSError:
         return []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -134,6 +135,56 @@ def test_a_namespace_only_some_processes_see_is_found(host: Namespace) -> None:
         assert entered.identity(path) in [entered.identity(one) for one in entered.found()]
         enter(host, path)
         assert "vip0" in [link.name for link in KernelLinks().all(path)]
+
+
+LAID_OUT = """
+mount -t tmpfs tmpfs /run && mkdir -p /run/netns && cd /run/netns
+mkfifo fifo && ln -s {link} link && touch file && mkdir directory && mknod null c 1 3
+echo && exec sleep 600
+"""
+
+
+def test_what_else_a_process_lays_out_is_not_opened(room: Namespace) -> None:
+    """Nobody waits for it, and no link is followed to what only the host has."""
+    script = LAID_OUT.format(link=f"/run/netns/{room.name}")
+    with waiting("-m", "sh", "-c", script) as pid:
+        inner = f"/proc/{pid}/root/run/netns"
+        assert sorted(p.name for p in Path(inner).iterdir())[:2] == ["directory", "fifo"]
+        assert not [one for one in entered.found() if str(one).startswith(inner)]
+        for name in ("fifo", "link", "file", "directory", "null"):
+            assert entered.identity(f"{inner}/{name}") is None
+            with pytest.raises(NamespaceGoneError, match=f"{inner}/{name}"):
+                entered.inside(f"{inner}/{name}", lambda: None)
+
+
+CHROOT = "import os, signal, sys; os.chroot(sys.argv[1]); print(flush=True); signal.pause()"
+
+
+@pytest.mark.parametrize("link", ["run", "run/netns"])
+def test_a_link_of_a_process_is_not_followed_on_the_way(
+    room: Namespace, tmp_path: Path, link: str
+) -> None:
+    """It leads to the host's own."""
+    (tmp_path / link).parent.mkdir(exist_ok=True)
+    (tmp_path / link).symlink_to(f"/{link}")
+    with waiting("-m", sys.executable, "-c", CHROOT, str(tmp_path)) as pid:
+        there = Path(f"/proc/{pid}/root/run/netns/{room.name}")
+        assert there.exists()
+        assert entered.identity(str(there)) is None
+
+
+def test_a_link_to_a_process_that_its_caller_names_is_followed(
+    process: int, tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to(f"/proc/{process}/ns/net")
+    for named in (str(tmp_path / "link"), f"/proc/{process}/ns/net"):
+        assert entered.identity(named) == entered.identity(process)
+        assert entered.inside(named, lambda: entered.identity(None)) == entered.identity(process)
+
+
+def test_another_kind_of_namespace(process: int) -> None:
+    with pytest.raises(NamespaceGoneError):
+        entered.inside(f"/proc/{process}/ns/mnt", lambda: None)
 
 
 def test_a_failure_inside_comes_out(room: Namespace) -> None:
