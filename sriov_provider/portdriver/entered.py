@@ -50,7 +50,7 @@ def _seen(namespace: Namespace | None) -> Iterator[int]:
     try:
         with _held(where) as handle:
             # All namespaces are files of one filesystem, which nobody can put others into.
-            if os.fstat(handle).st_dev != os.stat(_OWN).st_dev:
+            if os.fstat(handle).st_dev != _OWN.stat().st_dev:
                 raise NamespaceGoneError(str(namespace))
             yield handle
     except OSError as error:
@@ -77,9 +77,9 @@ def _held(where: Path) -> Iterator[int]:
         yield handle
 
 
-def _again(handle: int) -> str:
-    """What a descriptor is of, as a path to open."""
-    return f"/proc/self/fd/{handle}"
+def _again(handle: int) -> Path:
+    """What a descriptor is of, to be opened."""
+    return Path(f"/proc/self/fd/{handle}")
 
 
 def identity(namespace: Namespace | None) -> str | None:
@@ -134,7 +134,7 @@ def _inode(path: Path) -> int | None:
 def _listed(directory: Path) -> list[Path]:
     try:
         with _held(directory) as handle:
-            return [directory / name for name in sorted(os.listdir(_again(handle)))]
+            return sorted(directory / seen.name for seen in _again(handle).iterdir())
     except OSError:
         return []
 

@@ -58,8 +58,10 @@ def wish(
     told = (port, network, subnets)
     network = network or {}
     profile = port.get("binding:profile") or {}
-    physnet = network.get("provider:physical_network") or profile.get("physical_network")
-    vlan, proto = _vlan(port, network)
+    physnet = network.get("provider:physical_network")
+    if physnet is None and network.get("provider:network_type") is None:
+        physnet = profile.get("physical_network")
+    vlan, proto = _vlan(port, network, physnet)
     return Wish(
         port_id=port["id"],
         mac=port["mac_address"].lower(),
@@ -75,13 +77,23 @@ def wish(
     )
 
 
-def _vlan(port: Mapping[str, Any], network: Mapping[str, Any]) -> tuple[int, int]:
+def _vlan(
+    port: Mapping[str, Any], network: Mapping[str, Any], physnet: str | None
+) -> tuple[int, int]:
     """Tag and protocol; a port that is bound as ``hw_veb`` tells its tag itself."""
     kind = network.get("provider:network_type")
     if kind == "vlan":
-        told = network.get("provider:segmentation_id")
+        told = network.get("provider:segmentation_id") or None
     else:
         told = (port.get("binding:vif_details") or {}).get("vlan") if kind in _NO_VLAN else None
+    if told is None and physnet is not None and kind in ("vlan", None):
+        # Untagged is a network, too: somebody else's.
+        text = (
+            f"port {port['id']} is on physical network {physnet} and nobody tells its VLAN: its "
+            f"network's provider:network_type is {kind or 'not shown'}, provider:segmentation_id "
+            f"{network.get('provider:segmentation_id', 'not shown')}"
+        )
+        raise ProviderError(Code.CONFIGURATION, USER, text)
     vlan = int(told or 0)
     if not 0 <= vlan < 4095:
         text = f"port {port['id']}: {vlan} is no VLAN"

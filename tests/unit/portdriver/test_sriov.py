@@ -132,7 +132,8 @@ def test_a_vf_that_is_gone_is_forgotten(one: Host) -> None:
 
 
 def test_a_vf_somebody_else_has_chosen(one: Host) -> None:
-    port = PORT | {"binding:profile": {"pci_slot": VF1, "physical_network": "physnet1"}}
+    profile = {"pci_slot": VF1, "physical_network": "physnet1"}
+    port = PORT | {"binding:profile": profile, "binding:vif_details": {"vlan": "0"}}
     assert one.sriov.create_host_iface("e1", port, [], None) == (VF1, "")
 
 

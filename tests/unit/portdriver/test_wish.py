@@ -37,6 +37,42 @@ def test_without_a_network_the_binding_is_asked() -> None:
     assert (found.segment, found.mtu) == ("network n1", None)
 
 
+@pytest.mark.parametrize(
+    ("network", "details"),
+    [
+        (None, {}),
+        (None, {"port_filter": False}),
+        (None, {"vlan": None}),
+        ({"id": "n1", "mtu": 1400}, {}),
+        ({"provider:physical_network": "physnet1"}, {}),
+        (VLAN | {"provider:segmentation_id": None}, {}),
+        (VLAN | {"provider:segmentation_id": 0}, {}),
+    ],
+    ids=str,
+)
+def test_a_physical_network_without_a_vlan_is_not_taken_for_untagged(
+    network: dict[str, Any] | None, details: dict[str, Any]
+) -> None:
+    port = PORT | {
+        "binding:vif_details": details,
+        "binding:profile": {"physical_network": "physnet1"},
+    }
+    with pytest.raises(ProviderError, match="physnet1 and nobody tells its VLAN") as caught:
+        wish(port, network)
+    assert caught.value.reason.code is Code.CONFIGURATION
+
+
+def test_a_binding_that_says_untagged_is_believed() -> None:
+    binding = {"physical_network": "physnet1"}
+    port = PORT | {"binding:vif_details": {"vlan": "0"}, "binding:profile": binding}
+    assert (wish(port, None).physnet, wish(port, None).vlan) == ("physnet1", 0)
+
+
+def test_a_binding_does_not_put_a_tunnel_on_a_physical_network() -> None:
+    found = wish(PORT | {"binding:profile": {"physical_network": "physnet1"}}, TUNNEL)
+    assert (found.physnet, found.vlan, found.segment) == (None, 0, "vxlan 5")
+
+
 def test_the_outer_tag_of_two_has_another_ethertype() -> None:
     assert wish(PORT, VLAN | {"qinq": True}).proto == 0x88A8
     assert wish(PORT, FLAT | {"qinq": True}).proto == 0x8100
