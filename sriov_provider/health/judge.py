@@ -15,6 +15,8 @@ from sriov_provider.health.message import Beat
 
 # Stands behind the fingerprint of an amphora that does not serve all its listeners.
 INCOMPLETE = "!"
+# Agents keep the interval they were booted with, and that may have been so much shorter.
+_FASTER = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,11 +47,26 @@ class Expected:
     busy: bool = False
 
 
-def replayed(known: Known, beat: Beat, restart: datetime.timedelta) -> bool:
-    """:param restart: silence after which an agent may count from 0 again"""
+@dataclasses.dataclass(frozen=True)
+class Restart:
+    """When an agent may count from 0 again.
+
+    :ivar silence: that it takes at least
+    :ivar interval: between two heartbeats
+    """
+
+    silence: datetime.timedelta
+    interval: datetime.timedelta
+
+
+def replayed(known: Known, beat: Beat, restart: Restart) -> bool:
+    """Whether the amphora's agent cannot have sent this now, as far as numbers tell."""
     if known.received_at is None or beat.sequence > known.sequence:
         return False
-    return beat.received_at - known.received_at < restart
+    silence = beat.received_at - known.received_at
+    if silence < restart.silence or beat.sequence == known.sequence:
+        return True
+    return beat.sequence * restart.interval > _FASTER * silence
 
 
 def same(known: Known, mark: str) -> bool:

@@ -41,7 +41,7 @@ class HealthManager:
         self._settings = settings
         self._counts = counts
         self.receiver = Receiver(settings.bind, settings.key, counts)
-        self._writer = Writer(sessions, settings.timeout, on_digest)
+        self._writer = Writer(sessions, settings.timeout, on_digest, settings.interval)
         self._failovers = Failovers(sessions, rules(settings), counts, wake)
         self._told_at = time.monotonic()
 

@@ -14,7 +14,7 @@ from sriov_provider.db.engine import Sessions
 from sriov_provider.db.health import Health
 from sriov_provider.db.statistics import Told
 from sriov_provider.health import judge, statuses
-from sriov_provider.health.judge import INCOMPLETE, Expected, Known
+from sriov_provider.health.judge import INCOMPLETE, Expected, Known, Restart
 from sriov_provider.health.message import Beat
 
 # Amphorae in one transaction.
@@ -54,13 +54,20 @@ class _Heard:
 class Writer:
     """Any number may write to one database, on any number of hosts."""
 
-    def __init__(self, sessions: Sessions, timeout: float, on_digest: Digest | None = None) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        timeout: float,
+        on_digest: Digest | None = None,
+        interval: float = 10.0,
+    ) -> None:
         """:param timeout: seconds of silence after which an amphora counts as dead
+        :param interval: seconds between two heartbeats of an amphora
         :param on_digest: called for each accepted heartbeat that tells a digest
         """
         self._sessions = sessions
         self._timeout = datetime.timedelta(seconds=timeout)
-        self._restart = self._timeout / 2
+        self._restart = Restart(self._timeout / 2, datetime.timedelta(seconds=interval))
         self._on_digest = on_digest
 
     def write(self, beats: Sequence[Beat]) -> Written:

@@ -87,6 +87,22 @@ def test_an_agent_that_starts_anew_is_heard_after_a_while(
     assert writer.write([beat(sequence=2, seconds=TIMEOUT / 2 + 10)]).accepted == 1
 
 
+def test_one_recorded_heartbeat_does_not_keep_a_dead_amphora_alive(
+    sessions: Sessions, writer: Writer
+) -> None:
+    fill(sessions)
+    writer.write([beat(sequence=5000)])
+    moved = stats(rx=10)
+    for n in range(1, 20):
+        writer.write([beat(sequence=17, seconds=31 * n, stats=moved)])
+    assert newest(sessions).received_at == after(62)
+    (counted,) = rows(sessions, models.ListenerStatistics)
+    assert counted.bytes_in == 10
+    often = Writer(sessions, TIMEOUT, interval=120.0)
+    assert often.write([beat(sequence=5, seconds=92)]) == Written(replayed=1)
+    assert writer.write([beat(sequence=5, seconds=92)]).accepted == 1
+
+
 def test_an_older_heartbeat_never_overwrites_a_newer_one(sessions: Sessions) -> None:
     """Another process has read the same row before, and is slower."""
     fill(sessions)

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sriov_provider.health import judge
-from sriov_provider.health.judge import Expected, Known
+from sriov_provider.health.judge import Expected, Known, Restart
 from sriov_provider.health.message import Counted
 from sriov_provider.health.pending import Pending
 from sriov_provider.health.refused import RefusedError, Why
 from tests.unit.health.beats import NOW, beat, stats
 
-RESTART = datetime.timedelta(seconds=30)
+RESTART = Restart(datetime.timedelta(seconds=30), datetime.timedelta(seconds=10))
 
 
 @pytest.mark.parametrize(
@@ -28,12 +28,37 @@ RESTART = datetime.timedelta(seconds=30)
         (7, 29.9, True),
         (0, 29.9, True),
         (0, 30, False),
-        (7, 3000, False),
+        (7, 3000, True),
+        (6, 3000, False),
     ],
 )
 def test_replays(sequence: int, seconds: float, replayed: bool) -> None:
     known = Known("amp", "lb", NOW, 7)
     assert judge.replayed(known, beat("amp", sequence, seconds), RESTART) is replayed
+
+
+@pytest.mark.parametrize(
+    ("sequence", "seconds", "replayed"),
+    [(3, 30, False), (12, 30, False), (13, 30, True), (17, 31, True), (40, 100, False)],
+)
+def test_an_agent_that_started_anew_cannot_have_counted_far(
+    sequence: int, seconds: float, replayed: bool
+) -> None:
+    """Four times as far as it would with today's interval: it may have been booted with a shorter
+    one."""
+    known = Known("amp", "lb", NOW, 5000)
+    assert judge.replayed(known, beat("amp", sequence, seconds), RESTART) is replayed
+
+
+@given(st.integers(0, 4999), st.floats(0, 40))
+def test_one_recorded_heartbeat_makes_nobody_live_for_ever(sequence: int, pause: float) -> None:
+    known, taken = Known("amp", "lb", NOW, 5000), 0
+    for n in range(100):
+        heard = beat("amp", sequence, n * pause)
+        if not judge.replayed(known, heard, RESTART):
+            taken += 1
+            known = dataclasses.replace(known, received_at=heard.received_at, sequence=sequence)
+    assert taken <= 1
 
 
 def test_the_first_one_is_none() -> None:
