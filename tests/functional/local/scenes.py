@@ -14,17 +14,20 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from sriov_provider import vnic
+from sriov_provider import cloud_errors, vnic
 from sriov_provider.network import ports
 from tests.functional.local.stage import PUBLIC, Stage
 from tests.functional.local.stage_lb import AMPHORA, Served, serve, wait
 
 RUN = Path("/run/octavia-sriov/amphorae")
+# A file system of its own below one that amphorae see.
+_BELOW = "/usr/src"
 
 
 def life() -> None:
     """Traffic, refusal, hot-unplug, delete; nothing is left."""
     _many_interfaces()
+    subprocess.run(("mount", "-t", "tmpfs", "tmpfs", _BELOW), check=True)
     served = serve()
     stage, server = served.stage, served.server
     assert server.status == "ACTIVE" and stage.compute.find_server(server.name) == server
@@ -74,7 +77,8 @@ def restart() -> None:
     served.configure()
     assert wait("traffic", lambda: served.friend.get(served.url)) == "member"
 
-    os.kill(pid, signal.SIGKILL)
+    _loses_a_port(served)
+    os.kill(_pid(stage, server.id), signal.SIGKILL)
     wait("the end", lambda: compute.get_server(server.id).status == "ERROR")
 
 
@@ -89,10 +93,10 @@ def reboot() -> None:
     _lose_everything(served)
     assert served.friend.get(served.url) is None
 
-    stage.neutron.calls.clear()
+    neutron, stage.neutron = stage.neutron, _Silent()
     stage.compute = stage.worker()
     stage.compute.start()
-    assert not stage.neutron.calls, "a host that boots may have no Neutron"
+    stage.neutron = stage.compute._node._ports._neutron = neutron
     assert wait("traffic", lambda: served.friend.get(served.url), 60) == "member"
     assert served.stranger.get(served.url) is None
     stage.agents.wait_ready(served.endpoint, 60)
@@ -110,6 +114,27 @@ def reboot() -> None:
     served.configure()
     stage.compute.delete_server(server.id)
     assert _namespaces() == {"friend", "stranger", "member"}
+
+
+def _loses_a_port(served: Served) -> None:
+    """Somebody takes the VIP's interface away from a running amphora."""
+    stage, pid = served.stage, _pid(served.stage, served.server.id)
+    plugged = next(p for p in stage.wires.plugged() if p.port_id == served.vip_port)
+    subprocess.run(("ip", "link", "del", plugged.device), check=True)
+    port = ports.parse({**stage.neutron.ports[served.vip_port], "status": "DOWN"})
+    assert stage.compute.read_back(port, "here").state is vnic.Binding.PENDING
+    stage.compute.start()
+    assert _pid(stage, served.server.id) != pid
+    assert stage.compute.get_server(served.server.id) == served.server
+    assert stage.compute.read_back(port, "here").state is vnic.Binding.BOUND
+    assert wait("traffic", lambda: served.friend.get(served.url), 60) == "member"
+
+
+class _Silent:
+    """The network service while a host boots."""
+
+    def __getattr__(self, name: str) -> None:
+        raise cloud_errors.timeout("network: no answer")
 
 
 def booted_with_ports() -> None:
@@ -159,6 +184,7 @@ def _is_apart(stage: Stage, server_id: str) -> None:
         "test -e /etc/shadow",
         f"test -e /proc/{os.getpid() + 100000}",
         "touch /usr/x",
+        f"touch {_BELOW}/x",
         "echo 1 > /proc/sys/kernel/sysrq",
         "test -e /dev/kmsg",
     ):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from sriov_provider.compute.local.guest import kernel
@@ -30,6 +32,7 @@ _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _RUN = ("home", "lock", "netns", "rsyslog/octavia", "units")
 # Of the kernel's knobs only those of network namespaces are the amphora's.
 _FROZEN = ("sys", "irq", "bus", "fs", "sysrq-trigger")
+_KEPT = {"nodev": kernel.MS_NODEV, "noexec": kernel.MS_NOEXEC}
 _QUIET = kernel.MS_NOSUID | kernel.MS_NODEV
 
 
@@ -137,8 +140,32 @@ def _bind(source: Path, root: Path, *, target: Path | None = None, read_only: bo
     _mount_point(target, source)
     kernel.mount(str(source), target, flags=kernel.MS_BIND | kernel.MS_REC)
     if read_only:
-        flags = kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_RDONLY
-        kernel.mount("", target, flags=flags | kernel.MS_NOSUID)
+        _read_only(target)
+
+
+def _read_only(place: Path) -> None:
+    """With all that is mounted below: the kernel remounts one at a time."""
+    flags = kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_RDONLY | kernel.MS_NOSUID
+    for point, kept in mounts(place, Path("/proc/self/mountinfo").read_text()):
+        try:
+            kernel.mount("", point, flags=flags | kept)
+        except OSError:
+            # Another mount covers one below: nobody gets there.
+            if point == place:
+                raise
+
+
+def mounts(place: Path, told: str) -> Iterator[tuple[Path, int]]:
+    """What is mounted at and below a place, and with which flags that are worth keeping. Pure.
+
+    :param told: /proc/self/mountinfo
+    """
+    for line in told.splitlines():
+        words = line.split(" ")
+        point = Path(re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), words[4]))
+        if point.is_relative_to(place):
+            options = words[5].split(",")
+            yield point, sum(flag for name, flag in _KEPT.items() if name in options)
 
 
 def _mount_point(target: Path, source: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sriov_provider.compute.local.guest import init, root, spec, units
+from sriov_provider.compute.local.guest import init, kernel, root, spec, units
 from sriov_provider.compute.local.guest.units import Unit
 
 SPEC = spec.Spec(
@@ -114,3 +114,16 @@ def test_it_believes_to_have_its_own_memory() -> None:
     # All the keys the stock agent reads.
     keys = {line.split(":")[0] for line in told.splitlines()}
     assert {"Buffers", "Cached", "SwapCached", "Shmem", "Slab"} <= keys
+
+
+def test_what_is_mounted_at_and_below_a_place() -> None:
+    told = (
+        "21 1 0:20 / / rw,relatime shared:1 - ext4 /dev/vda1 rw\n"
+        "30 21 0:28 / /root/usr rw,nosuid,relatime - ext4 /dev/vda2 rw\n"
+        "31 30 0:29 / /root/usr/with\\040blank rw,nodev,noexec - tmpfs tmpfs rw\n"
+        "32 21 0:30 / /root/usr2 rw - tmpfs tmpfs rw\n"
+    )
+    assert list(root.mounts(Path("/root/usr"), told)) == [
+        (Path("/root/usr"), 0),
+        (Path("/root/usr/with blank"), kernel.MS_NODEV | kernel.MS_NOEXEC),
+    ]
