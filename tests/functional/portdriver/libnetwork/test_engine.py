@@ -106,6 +106,8 @@ def test_two_containers(
         with netns.namespace("two") as two:
             for endpoint, port_id, space in zip(ENDPOINTS, PORTS, (one, two), strict=True):
                 engine.connect(LAN, endpoint, port_id, space)
+                taken = {"port": port(port_id, "node-1") | {"device_id": endpoint}}
+                neutron.answer_first("GET", f"{API}/ports/{port_id}", taken, 200)
             assert told(one) == ("fa:16:3e:00:00:0a", 1450, "192.0.2.10")
             assert heard(one, two) == b"from the first"
         # The second container has died with its namespace.
