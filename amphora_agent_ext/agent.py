@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import ssl
 import sys
+from pathlib import Path
 from typing import Any
 
 from octavia import version
@@ -21,6 +22,7 @@ from oslo_reports import guru_meditation_report, opts
 
 from amphora_agent_ext import blueprint
 from amphora_agent_ext.apply import Firewall
+from amphora_agent_ext.configuration import Configuration
 
 _LOG_FILE = "/var/log/amphora-agent.log"
 
@@ -38,7 +40,8 @@ def main() -> None:
 def application(health_queue: Any, firewall: Firewall) -> Any:
     """The stock agent's Flask application with our blueprint."""
     app = server.Server(health_queue).app
-    app.register_blueprint(blueprint.create(firewall))
+    configuration = Configuration(Path(cfg.CONF.haproxy_amphora.base_path))
+    app.register_blueprint(blueprint.create(firewall, configuration))
     return app
 
 

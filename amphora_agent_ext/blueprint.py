@@ -1,4 +1,4 @@
-"""The HTTP side: two calls of our own, and a guard around the stock plug calls."""
+"""The HTTP side: calls of our own, and guards around the stock ones that plug and configure."""
 
 from __future__ import annotations
 
@@ -11,26 +11,34 @@ import flask
 
 from amphora_agent_ext import VERSION, schema
 from amphora_agent_ext.apply import Firewall
+from amphora_agent_ext.configuration import Configuration
 from amphora_agent_ext.errors import DocumentError, FirewallError
 
 PREFIX = "/1.0"
 _PLUG = f"{PREFIX}/plug/"
+# Stock calls that change files of haproxy and keepalived.
+_CONFIGURING = tuple(f"{PREFIX}/{name}/" for name in ("loadbalancer", "listeners", "vrrp"))
 # Bytes of a request's body: a hundred thousand IPv6 networks, written out, fit in.
 MOST = 8 << 20
 
 
-def create(firewall: Firewall) -> flask.Blueprint:
+def create(firewall: Firewall, configuration: Configuration) -> flask.Blueprint:
     """The blueprint to register on the stock agent's application."""
     blueprint = flask.Blueprint("sriov_firewall", __name__, url_prefix=PREFIX)
     blueprint.add_url_rule("/sriov-capabilities", view_func=_capabilities, methods=["GET"])
     blueprint.add_url_rule(
-        "/security-group", "read", functools.partial(_read, firewall), methods=["GET"]
+        "/security-group",
+        "read",
+        functools.partial(_read, firewall, configuration),
+        methods=["GET"],
     )
     blueprint.add_url_rule(
         "/security-group", "write", functools.partial(_write, firewall), methods=["POST"]
     )
     blueprint.before_app_request(functools.partial(_before_plug, firewall))
     blueprint.after_app_request(functools.partial(_after_plug, firewall))
+    blueprint.before_app_request(functools.partial(_before_configuring, configuration))
+    blueprint.after_app_request(functools.partial(_after_configuring, configuration))
     blueprint.register_error_handler(FirewallError, _failed)
     return blueprint
 
@@ -39,9 +47,10 @@ def _capabilities() -> flask.Response:
     return flask.jsonify(extension=VERSION, security_group=2, nftables=_nft_version())
 
 
-def _read(firewall: Firewall) -> flask.Response:
+def _read(firewall: Firewall, configuration: Configuration) -> flask.Response:
     counters = flask.request.args.get("counters", "true").lower() != "false"
-    return flask.jsonify(firewall.read(counters=counters).plain())
+    told = firewall.read(counters=counters).plain()
+    return flask.jsonify({**told, "changed_files": configuration.changed()})
 
 
 def _write(firewall: Firewall) -> flask.Response:
@@ -83,6 +92,22 @@ def _after_plug(firewall: Firewall, response: flask.Response) -> flask.Response:
     except FirewallError as error:
         return _failed(error)
     return response
+
+
+def _before_configuring(configuration: Configuration) -> None:
+    if _configures():
+        flask.g.sriov_files = configuration.files()
+
+
+def _after_configuring(configuration: Configuration, response: flask.Response) -> flask.Response:
+    """Also after an error: what the controller sent may be in place all the same."""
+    if "sriov_files" in flask.g:
+        configuration.sent(flask.g.sriov_files)
+    return response
+
+
+def _configures() -> bool:
+    return flask.request.method != "GET" and flask.request.path.startswith(_CONFIGURING)
 
 
 def _failed(error: FirewallError) -> flask.Response:

@@ -79,13 +79,21 @@ def record(path: Path) -> Record | None:
         return None  # as after a change by hand: what is in force is not known
 
 
+def write(path: Path, text: str) -> None:
+    """Put a file in place as a whole; its owner alone can read it.
+
+    :raises FirewallError: it cannot be written
+    """
+    _prepare(path, text).replace(path)
+
+
 def keep(path: Path, record: Record) -> None:
     """Write the record.
 
     :raises FirewallError: it cannot be written
     """
     body = {**dataclasses.asdict(record), "base": record.base.plain()}
-    _prepare(_beside(path), json.dumps(body)).replace(_beside(path))
+    write(_beside(path), json.dumps(body))
 
 
 @contextlib.contextmanager

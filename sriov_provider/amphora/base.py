@@ -68,6 +68,7 @@ class FirewallState:
     :ivar table: digest of what the kernel holds; empty when the agent does not tell
     :ivar drifted: True when the agent says that the kernel holds something else
     :ivar interfaces: name by MAC address, None for one that is not in the amphora
+    :ivar changed_files: of haproxy and keepalived, that are not as they were sent
     """
 
     digest: str
@@ -75,6 +76,7 @@ class FirewallState:
     table: str = ""
     drifted: bool = False
     interfaces: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
+    changed_files: tuple[str, ...] = ()
 
 
 class AmphoraClient(Protocol):

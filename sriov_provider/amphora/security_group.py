@@ -71,6 +71,7 @@ def parse(body: Mapping[str, Any]) -> FirewallState:
     told = body.get("counters")
     interfaces = body.get("interfaces") or {}
     digest, table = body.get("digest"), body.get("table", "")
+    changed = body.get("changed_files") or []
     if not (isinstance(digest, str) and isinstance(table, str) and isinstance(interfaces, Mapping)):
         raise ValueError("no state of a firewall")
     return FirewallState(
@@ -79,4 +80,5 @@ def parse(body: Mapping[str, Any]) -> FirewallState:
         table=table,
         drifted=body.get("drifted") is True,
         interfaces={str(mac): name and str(name) for mac, name in interfaces.items()},
+        changed_files=tuple(map(str, changed)) if isinstance(changed, list) else (),
     )

@@ -1,6 +1,6 @@
 """Looks at the firewall of every serving amphora once in an interval, together with all other
 workers, and has those repaired that are not what was applied, and those brought up to date that
-were away while something changed."""
+were away while something changed or whose configuration somebody else has changed."""
 
 from __future__ import annotations
 
@@ -91,8 +91,8 @@ class Watch:
         :returns: True when it is going to be repaired
         """
         looks = [look] if look else []
-        differs = watched.stale or drift.differs(watched.digest, state)
-        job = _job(watched)
+        differs = _behind(watched, state) or drift.differs(watched.digest, state)
+        job = _job(watched, state)
 
         def write(session: Session) -> bool:
             firewall_checks.settle(session, looks, utcnow())
@@ -100,6 +100,7 @@ class Watch:
 
         repair = self._sessions.run(write) if looks or differs else False
         if repair:
+            _tell_files(watched, state)
             self._wake(job.id)
         return repair
 
@@ -138,10 +139,11 @@ class Watch:
             return self._silent(watched, error, now)
         missing = drift.missing(macs, state)
         _tell(watched, missing)
-        if not watched.stale and not drift.differs(watched.digest, state):
+        behind = _behind(watched, state)
+        if not behind and not drift.differs(watched.digest, state):
             return Look(watched, again, True, 0, missing)
         # One that cannot be repaired is not tried again sooner because its agent answers.
-        failures = watched.failures + int(watched.stale)
+        failures = watched.failures + int(behind)
         later = self._next(now, failures)
         self.told(watched, state, Look(watched, later, True, failures, missing))
         return None
@@ -173,8 +175,22 @@ def _tell(watched: Watched, missing: tuple[str, ...]) -> None:
         )  # fmt: skip
 
 
-def _job(watched: Watched) -> Job:
+def _tell_files(watched: Watched, state: FirewallState) -> None:
+    if state.changed_files:
+        LOG.warning(
+            "Amphora %s of load balancer %s has files that somebody else has changed, it is "
+            "configured again: %s",
+            watched.amphora_id, watched.load_balancer_id, ", ".join(state.changed_files),
+        )  # fmt: skip
+
+
+def _behind(watched: Watched, state: FirewallState) -> bool:
+    """More than its rules is to be sent to it again."""
+    return watched.stale or bool(state.changed_files)
+
+
+def _job(watched: Watched, state: FirewallState) -> Job:
     lb_id, kind = watched.load_balancer_id, ObjectType.LOADBALANCER
-    if watched.stale:
+    if _behind(watched, state):
         return upkeep.refresh(AmphoraRecord(watched.amphora_id, lb_id))
     return Job(str(uuid.uuid4()), lb_id, Action.REPAIR, kind, lb_id)

@@ -57,6 +57,7 @@ class AmphoraRow:
     :ivar certificates: of the agent, after the one it was built with
     :ivar order: verbs that changed something, in order
     :ivar meddled: digest that somebody else's change of the rules gives, until the next document
+    :ivar changed: files that somebody else has changed, until the next configuration
     :ivar gone: MAC addresses whose interface is not there any more
     :ivar counters: what it has counted
     """
@@ -71,6 +72,7 @@ class AmphoraRow:
     certificates: list[bytes] = dataclasses.field(default_factory=list)
     order: list[str] = dataclasses.field(default_factory=list)
     meddled: str | None = None
+    changed: tuple[str, ...] = ()
     gone: set[str] = dataclasses.field(default_factory=set)
     counters: Counters = dataclasses.field(default_factory=Counters)
 
@@ -84,6 +86,7 @@ class AmphoraRow:
             self.counters,
             drifted=self.meddled is not None,
             interfaces={mac: None if mac in self.gone else f"eth{n}" for n, mac in names},
+            changed_files=self.changed,
         )
 
     @property
@@ -193,6 +196,7 @@ class FakeAmphora(Faults):
     ) -> None:
         row = self._changed(endpoint, "configure")
         row.configurations.append(Configuration(load_balancer, topology, amphorae, peer_port))
+        row.changed = ()
 
     @verb
     def configure_vrrp(

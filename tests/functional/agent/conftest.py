@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 
 from amphora_agent_ext import blueprint
 from amphora_agent_ext.apply import Firewall
+from amphora_agent_ext.configuration import Configuration
 from amphora_agent_ext.render import TABLE
 from tests.functional import netns
 
@@ -141,7 +142,7 @@ def amphora(cabling: Cabling, tmp_path: Path) -> Iterator[Amphora]:
     """Without any table of ours, as a new amphora."""
     firewall = Firewall(cabling.space.name, tmp_path / "firewall.json", tmp_path / "plugged")
     app = flask.Flask("agent")
-    app.register_blueprint(blueprint.create(firewall))
+    app.register_blueprint(blueprint.create(firewall, Configuration(tmp_path)))
     yield Amphora(cabling, firewall, app.test_client())
     cabling.space.nft("-f", "-", stdin=f"table inet {TABLE} {{}}; delete table inet {TABLE}\n")
 

@@ -14,6 +14,7 @@ from pyroute2 import netns as pyroute2_netns
 
 from amphora_agent_ext import agent, blueprint, kernel
 from amphora_agent_ext.apply import Firewall
+from amphora_agent_ext.configuration import Configuration
 from amphora_agent_ext.errors import NamespaceError
 from tests.functional.agent.conftest import Amphora
 
@@ -50,7 +51,7 @@ def test_gunicorn_asks_for_the_controllers_certificate(settings: fixture.Config)
 def stock(amphora: Amphora) -> Iterator[flask.Flask]:
     """Stands for the stock plug call: notes whether the table was there when it ran."""
     app = flask.Flask("stock")
-    app.register_blueprint(blueprint.create(amphora.firewall))
+    app.register_blueprint(blueprint.create(amphora.firewall, Configuration()))
     app.extensions["answer"] = 202
 
     @app.post("/1.0/plug/network")

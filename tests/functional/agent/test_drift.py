@@ -153,5 +153,6 @@ def state(amphora: Amphora) -> dict[str, Any]:
     answer = amphora.client.get("/1.0/security-group?counters=false")
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json
+    assert found.pop("changed_files") == []
     assert set(found) == {"digest", "table", "drifted", "interfaces"}
     return found

@@ -25,6 +25,7 @@ from scapy.packet import Packet
 
 from amphora_agent_ext import blueprint
 from amphora_agent_ext.apply import Firewall
+from amphora_agent_ext.configuration import Configuration
 from amphora_agent_ext.render import TABLE
 from tests.functional import netns
 from tests.functional.agent import conftest as world
@@ -43,7 +44,7 @@ def filtered(
     directory = tmp_path_factory.mktemp("matrix")
     firewall = Firewall(cabling.space.name, directory / "firewall.json", directory / "plugged")
     app = flask.Flask("agent")
-    app.register_blueprint(blueprint.create(firewall))
+    app.register_blueprint(blueprint.create(firewall, Configuration(directory)))
     found = world.Amphora(cabling, firewall, app.test_client())
     answer = found.post(matrix.body())
     assert answer.status_code == 200, answer.text

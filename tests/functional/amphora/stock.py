@@ -8,8 +8,9 @@ import dataclasses
 import queue
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from octavia.amphorae.backends.agent.api_server import amphora_info, plug, server, util
@@ -60,12 +61,19 @@ def prepare(root: Path, settings: Config, patch: pytest.MonkeyPatch) -> Machine:
 
 
 @contextlib.contextmanager
-def serving(machine: Machine, server_pem: str, client_ca: str) -> Iterator[Machine]:
+def serving(
+    machine: Machine,
+    server_pem: str,
+    client_ca: str,
+    extend: Callable[[Any, Path], object] = lambda app, root: None,
+) -> Iterator[Machine]:
+    """:param extend: is given the application, and the directory of its files"""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(server_pem)
     context.load_verify_locations(client_ca)
     context.verify_mode = ssl.CERT_REQUIRED
     app = server.Server(queue.Queue()).app
+    extend(app, machine.root)
     web = make_server("127.0.0.1", 0, app, request_handler=Quiet, ssl_context=context)
     machine.port = web.port
     thread = threading.Thread(target=web.serve_forever, daemon=True)

@@ -7,10 +7,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from oslo_config.fixture import Config
 
+from amphora_agent_ext import blueprint
+from amphora_agent_ext.apply import Firewall
+from amphora_agent_ext.configuration import Configuration
 from sriov_provider import tree
 from sriov_provider.amphora.base import Endpoint
 from sriov_provider.amphora.client import AgentClient
@@ -29,8 +33,16 @@ ENDPOINT = Endpoint(AMPHORA, "127.0.0.1")
 pytestmark = pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is not installed")
 
 
+def watched(app: Any, root: Path) -> None:
+    """With our extension, which has nothing to do with firewalls here."""
+    firewall = Firewall("no-such-namespace", root / "firewall.json", root / "plugged")
+    app.register_blueprint(blueprint.create(firewall, Configuration(root)))
+
+
 @pytest.fixture
-def machine(octavia: Config, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+def machine(
+    octavia: Config, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Machine]:
     # Below the longest path haproxy takes for a socket.
     with tempfile.TemporaryDirectory(prefix="amp") as short:
         root = Path(short)
@@ -42,7 +54,8 @@ def machine(octavia: Config, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machin
             server_ca=pki.write(root, "ca.pem", pki.authority("server CA").certificate),
             client_cert=pki.write(root, "client.pem", pki.issued("octavia", "client CA").pem),
         )
-        with stock.serving(prepared, pem, accepted) as running:
+        extend = getattr(request, "param", lambda app, root: None)
+        with stock.serving(prepared, pem, accepted, extend) as running:
             octavia.config(group="haproxy_amphora", bind_port=running.port)
             yield running
 
@@ -79,14 +92,16 @@ def test_firewall_needs_the_extension(machine: Machine) -> None:
     assert caught.value.reason.code is Code.EXTENSION_MISSING
 
 
-def test_from_tls_and_lvs_to_plain_to_nothing(machine: Machine) -> None:
-    same = client()
+def tls_and_lvs() -> tree.LoadBalancer:
     tls = with_real_certificates(tls_scenarios.terminated().serving.load_balancer)
     both = plain_scenarios.two_listeners_one_disabled().serving.load_balancer
     udp = both.listeners[2]
-    first = dataclasses.replace(
-        tls, listeners=(*tls.listeners, udp), pools=(*tls.pools, *both.pools[1:])
-    )
+    pools = (*tls.pools, *both.pools[1:])
+    return dataclasses.replace(tls, listeners=(*tls.listeners, udp), pools=pools)
+
+
+def test_from_tls_and_lvs_to_plain_to_nothing(machine: Machine) -> None:
+    same, first = client(), tls_and_lvs()
     configure(first, same)
     assert len(certificates(machine)) == 6
     assert f"frontend {LISTENER}" in haproxy_cfg(machine).read_text()
@@ -128,3 +143,22 @@ def test_another_certificate(machine: Machine, octavia: Config) -> None:
     client().upload_certificate(ENDPOINT, b"certificate and key")
     assert file.read_bytes() == b"certificate and key"
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("machine", [watched], indirect=True)
+def test_files_that_somebody_changes_are_seen_until_they_are_sent_again(machine: Machine) -> None:
+    """Of haproxy, LVS and certificates; what the controller has deleted is not missed."""
+    changed, same, lb = Configuration(machine.root).changed, client(), tls_and_lvs()
+    configure(lb, same)
+    files = [haproxy_cfg(machine), lvs_cfg(machine, uid(12))]
+    files += [machine.root / "certs" / LB / name for name in certificates(machine)]
+    assert (len(files), changed()) == (8, ())
+    for file in files:
+        file.write_text(file.read_text() + "# by hand\n")
+    assert changed() == tuple(sorted(str(f.relative_to(machine.root)) for f in files))
+    configure(lb, same)
+    assert changed() == ()
+    haproxy_cfg(machine).unlink()
+    assert changed() == (f"{LB}/haproxy.cfg",)
+    configure(plain_scenarios.http_l7().serving.load_balancer, same)
+    assert (changed(), certificates(machine)) == ((), set())

@@ -8,13 +8,14 @@ import flask
 
 from amphora_agent_ext import VERSION, blueprint
 from amphora_agent_ext.apply import Firewall
+from amphora_agent_ext.configuration import Configuration
 
 FIREWALL = Firewall("no-such-namespace", Path("/nonexistent/state.json"), Path("/nonexistent/x"))
 
 
 def application() -> flask.Flask:
     app = flask.Flask("agent")
-    app.register_blueprint(blueprint.create(FIREWALL))
+    app.register_blueprint(blueprint.create(FIREWALL, Configuration(Path("/nonexistent"))))
     return app
 
 

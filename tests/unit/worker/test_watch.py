@@ -99,6 +99,37 @@ def test_a_drift_is_repaired_told_once_and_counted(
     assert world.run_all() == []
 
 
+def test_a_configuration_that_was_changed_is_sent_again(
+    world: World, lb: str, watcher: Watcher, caplog: pytest.LogCaptureFixture
+) -> None:
+    inside, before = world.inside(lb), world.only_amphora(lb)
+    configured = len(inside.configurations)
+    inside.changed = ("lb/haproxy.cfg",)
+    watcher.look()
+    (job,) = world.run_all()
+    assert (job.action, job.object_id) == (Action.UPDATE, before.id)
+    assert len(inside.configurations) == configured + 1
+    assert inside.changed == ()
+    assert world.only_amphora(lb) == before
+    assert (world.undelivered(), world.reasons(lb)) == (0, ())
+    (told,) = of(caplog, "somebody else has changed")
+    assert before.id in told and "lb/haproxy.cfg" in told
+    watcher.look()
+    assert world.run_all() == []
+    assert watcher.seen(lb).failures == 0
+
+
+def test_a_configuration_that_stays_changed_is_sent_ever_less_often(
+    world: World, lb: str, watcher: Watcher
+) -> None:
+    inside = world.inside(lb)
+    for failures in range(1, 4):
+        inside.changed = ("vrrp/octavia-keepalived.conf",)
+        assert watcher.look(600.0) == 1
+        assert watcher.seen(lb).failures == failures
+        assert len(world.run_all()) == 1
+
+
 def test_octavia_hears_nothing_of_a_repair(world: World, lb: str, watcher: Watcher) -> None:
     """A user's next request may have put the load balancer in PENDING_UPDATE by then."""
     world.inside(lb).meddled = "x"
