@@ -147,15 +147,15 @@ def inside(namespace: Namespace | None, work: Callable[[], T]) -> T:
     if namespace is None:
         return work()
     with opened(namespace) as handle, ThreadPoolExecutor(max_workers=1) as pool:
-        return pool.submit(_entered, handle, work).result()
+        return pool.submit(_entered, namespace, handle, work).result()
 
 
-def _entered(handle: int, work: Callable[[], T]) -> T:
+def _entered(namespace: Namespace, handle: int, work: Callable[[], T]) -> T:
     try:
         netns.setns(handle)
     except OSError as error:
         if error.errno == errno.EINVAL:
-            # The namespace has ended; the file it was mounted on is still there.
-            raise NamespaceGoneError("not a network namespace") from error
+            # A namespace of another kind.
+            raise NamespaceGoneError(str(namespace)) from error
         raise
     return work()

@@ -11,8 +11,11 @@ from sriov_provider.portdriver.base import Namespace
 USER = "The load balancer's host could not set up a network interface."
 
 
-class NamespaceGoneError(Exception):
+class NamespaceGoneError(ProviderError):
     """There is no such network namespace (any more)."""
+
+    def __init__(self, namespace: str) -> None:
+        super().__init__(Code.NOT_FOUND, USER, f"network namespace {namespace} is gone")
 
 
 class RefusedError(ProviderError):

@@ -36,16 +36,6 @@ def move_in(
     :raises ProviderError: when there is no such interface or namespace, or the kernel refuses
     """
     links = links or KernelLinks()
-    try:
-        _move_in(links, device, namespace, name, mac.lower(), mtu)
-    except NamespaceGoneError as gone:
-        text = f"network namespace {namespace} is gone: {device} cannot be put into it"
-        raise ProviderError(Code.NOT_FOUND, USER, text) from gone
-
-
-def _move_in(
-    links: Links, device: str, namespace: Namespace, name: str, mac: str, mtu: int | None
-) -> None:
     inside = by_mac(links, mac, namespace)
     if inside is not None:
         _settle(links, inside, Change(name=name, mtu=mtu), namespace)
@@ -60,7 +50,7 @@ def _move_in(
         raise ProviderError(Code.NOT_FOUND, USER, text)
     if found.up:
         links.change(found.index, Change(up=False))
-    _settle(links, found, Change(mac=mac, mtu=mtu))
+    _settle(links, found, Change(mac=mac.lower(), mtu=mtu))
     links.move(found.index, name, None, namespace)
 
 

@@ -25,7 +25,8 @@ class SriovDriver(Driver):
     bindings = ("hw_veb",)
 
     def bind(self, wish: Wish, claim: Claim | None) -> Claim:
-        if claim is not None and self._stale(claim):
+        if claim is not None and not self.present(claim):
+            # Of a boot before this one, or of a card that is gone: another does as well.
             self._claims.remove(claim.device)
             claim = None
         claim = claim or self._take(wish)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,45 @@ def test_a_namespace_that_is_not_there_is_told_of_before_anything_is_done(one: H
         one.ports.plug(PORT, [], VLAN, "nowhere", "vip0")
     assert caught.value.reason.code is Code.NOT_FOUND
     assert card(one) == before
+
+
+class _Vanishing:
+    """Links of a host on which a namespace ends as soon as somebody looks into it."""
+
+    def __init__(self, one: Host) -> None:
+        self._one = one
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._one.igb.links, name)
+
+    def all(self, namespace: Any = None, addresses: bool = False) -> Any:
+        if namespace == "amphora" and self._one.igb.links.identity(namespace):
+            self._one.igb.drop_namespace("amphora")
+        return self._one.igb.links.all(namespace, addresses)
+
+
+@NETWORKS
+def test_a_namespace_that_ends_meanwhile_leaves_nothing(one: Host, network: dict[str, Any]) -> None:
+    before = card(one)
+    machine = dataclasses.replace(one.machine, links=_Vanishing(one))
+    with pytest.raises(ProviderError, match="network namespace amphora is gone") as caught:
+        HostPorts(one.settings, machine).plug(PORT, [], network, "amphora", "vip0")
+    assert caught.value.reason.code is Code.NOT_FOUND
+    assert card(one) == before
+    assert one.machine.claims.all() == ()
+
+
+@NETWORKS
+def test_a_namespace_that_ends_while_its_port_is_plugged_again(
+    one: Host, network: dict[str, Any]
+) -> None:
+    plug(one, network)
+    machine = dataclasses.replace(one.machine, links=_Vanishing(one))
+    with pytest.raises(ProviderError, match="network namespace amphora is gone") as caught:
+        HostPorts(one.settings, machine).plug(PORT, [], network, "amphora", "vip0")
+    assert caught.value.reason.code is Code.NOT_FOUND
+    assert one.ports.plugged() == ()
+    assert one.ports.reconcile([P1]).lost == (P1,)
 
 
 def test_a_name_that_is_taken_inside_leaves_nothing(one: Host) -> None:

@@ -11,7 +11,9 @@ import pytest
 
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.portdriver.card import VfChange
+from sriov_provider.portdriver.claims import Claim
 from sriov_provider.portdriver.kernel import Change, NamespaceGoneError, RefusedError
+from sriov_provider.portdriver.wish import Wish
 from tests.unit.portdriver.stage import FLAT, MAC, OTHER, PORT, VLAN, Host, host
 
 VF0, VF1 = "0000:01:10.0", "0000:01:10.1"
@@ -124,11 +126,39 @@ def test_a_vf_that_is_gone_is_forgotten(one: Host) -> None:
     one.sriov.create_host_iface("e1", PORT, [], VLAN)
     with one.igb.world() as world:
         del world["pfs"]["ens1"]
-    with pytest.raises(ProviderError, match="went away") as caught:
+    with pytest.raises(ProviderError, match="has no free VF") as caught:
         one.sriov.create_host_iface("e1", PORT, [], VLAN)
-    assert caught.value.reason.code is Code.NO_VF
+    assert (caught.value.reason.code, caught.value.retriable) == (Code.NO_VF, True)
+    assert one.machine.claims.all() == ()
     one.sriov.delete_host_iface("e1", PORT)
-    assert one.sriov.claim(PORT["id"]) is None
+
+
+def test_another_vf_takes_the_place_of_one_that_is_gone(tmp_path: Path) -> None:
+    two = host(tmp_path, {"ens1": 1, "ens2": 1})
+    two.sriov.create_host_iface("e1", PORT, [], VLAN)
+    with two.igb.world() as world:
+        del world["pfs"]["ens1"]
+        world["links"] = {i: x for i, x in world["links"].items() if x["parent"] != VF0}
+    for _ in range(2):
+        assert two.sriov.create_host_iface("e1", PORT, [], VLAN) == ("0000:02:10.0", "")
+    assert [claim.device for claim in two.machine.claims.all()] == ["0000:02:10.0"]
+
+
+def test_a_vf_that_goes_away_while_it_is_set_up(one: Host) -> None:
+    driver = one.sriov
+    take = driver._take
+
+    def taken(wish: Wish) -> Claim:
+        claim = take(wish)
+        with one.igb.world() as world:
+            del world["pfs"]["ens1"]
+        return claim
+
+    driver._take = taken  # type: ignore[method-assign]
+    with pytest.raises(ProviderError, match="went away") as caught:
+        driver.create_host_iface("e1", PORT, [], VLAN)
+    assert caught.value.reason.code is Code.NO_VF
+    assert one.machine.claims.all() == ()
 
 
 def test_a_vf_somebody_else_has_chosen(one: Host) -> None:
