@@ -28,7 +28,7 @@ def warnings(amphorae: Iterable[AmphoraRecord]) -> Iterator[str]:
             yield f"amphorae {one.id} and {other.id} are both on host {one.host}"
     for one in staying:
         if one.state is AmphoraState.STALE:
-            yield f"amphora {one.id} did not answer and has missed changes"
+            yield f"amphora {one.id} has missed changes, and is brought up to date by itself"
 
 
 def line(row: Mapping[str, Any]) -> str:

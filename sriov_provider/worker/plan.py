@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sriov_provider import tree, vnic
-from sriov_provider.errors import Code
+from sriov_provider.errors import Code, Reason
 from sriov_provider.records import (
     Action,
     AmphoraRecord,
@@ -24,7 +24,7 @@ from sriov_provider.records import (
     PortState,
 )
 from sriov_provider.worker import desired, plan_amphora, plan_members, roles
-from sriov_provider.worker.plan_model import AmphoraPlan, Facts, Plan, ReleaseWhen
+from sriov_provider.worker.plan_model import AmphoraPlan, Facts, Group, Plan, ReleaseWhen, Retry
 
 STRICT = "anti-affinity"
 
@@ -95,15 +95,18 @@ def _make(
         members=plan_members.member_rows(wanted, failed, networks, facts),
         failed=failed,
         configure=_needs_configure(job, serve),
-        retry_members=_may_retry_members(job, facts) and not all_new,
+        retry_members=_retry_members(job, facts, all_new=all_new),
+        lacking=_lacking(kept, plan_members.kept_out(job, wanted, inventory)),
         adopt=job.attempt > 1 or job.placement > 0 or _half_done(kept, inventory),
         vip_qos=(_asks(job, "vip_qos_policy_id"), wanted.vip_qos_policy_id),
         vip_groups=_asks(job, "vip_sg_ids"),
     )
-    return _with_others(made, wanted, cast, facts)
+    return _with_others(made, wanted, cast, inventory, facts)
 
 
-def _with_others(made: Plan, wanted: tree.LoadBalancer, cast: roles.Cast, facts: Facts) -> Plan:
+def _with_others(
+    made: Plan, wanted: tree.LoadBalancer, cast: roles.Cast, inventory: Inventory, facts: Facts
+) -> Plan:
     """What an amphora has to do with those beside and those before it."""
     policy = anti_affinity(wanted.flavor, made.topology, facts.settings.anti_affinity)
     stale = any(a.state is AmphoraState.STALE for a in cast.kept)
@@ -117,6 +120,7 @@ def _with_others(made: Plan, wanted: tree.LoadBalancer, cast: roles.Cast, facts:
     return dataclasses.replace(
         made,
         server_group_policy=policy,
+        groups_in_doubt=_groups_in_doubt(amphorae, inventory),
         release_when=when,
         left_out=cast.left_out,
         anew=anew,
@@ -134,6 +138,14 @@ def _anew(job: Job, cast: roles.Cast) -> frozenset[str]:
     if job.object_type is not ObjectType.AMPHORA or job.action is not Action.UPDATE:
         return frozenset()
     return frozenset(a.id for a in cast.kept if a.id == job.object_id and a.serves)
+
+
+def _groups_in_doubt(amphorae: tuple[AmphoraPlan, ...], inventory: Inventory) -> frozenset[Group]:
+    """Neutron deletes no group that a port has; Nova deletes any."""
+    if not any(a.boot for a in amphorae):
+        return frozenset()
+    held = any(p.neutron_id for p in inventory.ports)
+    return frozenset({Group.SERVER} if held else Group)
 
 
 def _waits_for_room(
@@ -231,8 +243,19 @@ def _may_make_room(cast: roles.Cast, facts: Facts) -> bool:
     return roles.survivors(cast, facts) or (_dead(cast, facts) and roles.stays(cast))
 
 
-def _may_retry_members(job: Job, facts: Facts) -> bool:
-    return job.action is not Action.FAILOVER and not facts.last_attempt
+def _retry_members(job: Job, facts: Facts, *, all_new: bool) -> Retry:
+    """What has been replaced is not given up for a member, and nobody who waits for something else
+    waits for one."""
+    if job.object_type is ObjectType.AMPHORA or job.action is Action.FAILOVER:
+        again = job.action is Action.FAILOVER and not (all_new or facts.last_attempt)
+        return Retry.AGAIN if again else Retry.LATER
+    return Retry.NEVER if all_new or facts.last_attempt else Retry.NOW
+
+
+def _lacking(kept: tuple[AmphoraRecord, ...], kept_out: Mapping[str, Reason]) -> frozenset[str]:
+    """What is to be brought up to date still is, while a job leaves members out untried."""
+    stale = (a.id for a in kept if a.state is AmphoraState.STALE)
+    return frozenset(stale) if kept_out else frozenset()
 
 
 def _needs_configure(job: Job, serve: tree.LoadBalancer) -> bool:

@@ -27,7 +27,7 @@ def sort_members(
     ids = {a.id for a in kept}
     live = [p for p in inventory.ports if p.role is PortRole.MEMBER and alive(p)]
     attached.update({p.network_id: p.vnic_type for p in live if p.amphora_id in ids})
-    failed = _kept_out(job, lb, inventory)
+    failed = kept_out(job, lb, inventory)
     networks: dict[str, str] = {}
     # A member that is already served is not turned out by one that comes later in the tree.
     served = {m.id for m in inventory.members if not m.failed}
@@ -53,7 +53,7 @@ def sort_members(
     return failed, networks
 
 
-def _kept_out(job: Job, lb: tree.LoadBalancer, inventory: Inventory) -> dict[str, Reason]:
+def kept_out(job: Job, lb: tree.LoadBalancer, inventory: Inventory) -> dict[str, Reason]:
     """A member that failed for want of a port stays out until somebody changes it."""
     retried = desired.retried_members(job)
     if retried is None:

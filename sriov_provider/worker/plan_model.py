@@ -18,6 +18,27 @@ class ReleaseWhen(str, enum.Enum):
     BEFORE_PLUG = "before_plug"
 
 
+class Group(str, enum.Enum):
+    """The groups of a load balancer."""
+
+    SECURITY = "security"
+    SERVER = "server"
+
+
+class Retry(str, enum.Enum):
+    """What comes of a member whose port or network fails for a reason that may pass.
+
+    NOW: the job fails and is run again. AGAIN: all else is done, and the job is run again for it.
+    LATER: it is in ERROR and a job of its own tries it again. NEVER: it is in ERROR until somebody
+    changes it.
+    """
+
+    NOW = "now"
+    AGAIN = "again"
+    LATER = "later"
+    NEVER = "never"
+
+
 @dataclasses.dataclass(frozen=True)
 class BootPlan:
     """How to boot one amphora. Networks: the management network first."""
@@ -78,6 +99,8 @@ class Plan:
 
     :ivar serve: the tree to be served at the end; None when nothing shall be
     :ivar members: rows of all members after the job, failed ones marked
+    :ivar groups_in_doubt: groups on record that may be gone from the cloud and are needed for what
+        is built: they are looked up, and made anew if need be
     :ivar left_out: amphorae that do not answer while another one does: what this plan changes,
         they miss
     :ivar anew: ids of amphorae whose servers may be others than they were: what they have is looked
@@ -87,7 +110,7 @@ class Plan:
     :ivar vrrp: keepalived is to be told who its peer is
     :ivar again: once it is carried out, another plan of the same job follows
     :ivar failed: members that cannot be served, with the reason
-    :ivar retry_members: a passing failure of a member's port fails the job, to be run again
+    :ivar lacking: ids of amphorae that lack members which a job of its own tries again
     :ivar adopt: True when an earlier run may have left something in the cloud, so look first
     :ivar vip_qos: (True, policy id or None) when the VIP's QoS policy is to be set
     :ivar vip_groups: True when the security groups the user asked for on the VIP are to be set
@@ -104,6 +127,7 @@ class Plan:
     topology: str
     group_name: str
     server_group_policy: str | None = None
+    groups_in_doubt: frozenset[Group] = frozenset()
     amphorae: tuple[AmphoraPlan, ...] = ()
     release_amphorae: tuple[AmphoraRecord, ...] = ()
     release_when: ReleaseWhen = ReleaseWhen.BEFORE_PLUG
@@ -117,7 +141,8 @@ class Plan:
     members: tuple[MemberRecord, ...] = ()
     failed: Mapping[str, Reason] = dataclasses.field(default_factory=dict)
     configure: bool = False
-    retry_members: bool = False
+    retry_members: Retry = Retry.NEVER
+    lacking: frozenset[str] = frozenset()
     adopt: bool = False
     vip_qos: tuple[bool, str | None] = (False, None)
     vip_groups: bool = False

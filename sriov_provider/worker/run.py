@@ -17,7 +17,7 @@ from sriov_provider.network.base import NetworkClient, Port
 from sriov_provider.records import Job
 from sriov_provider.worker import desired
 from sriov_provider.worker.book import Book
-from sriov_provider.worker.plan_model import Plan
+from sriov_provider.worker.plan_model import Plan, Retry
 
 T = TypeVar("T")
 
@@ -72,6 +72,7 @@ class Run:
         self._check_lease = check_lease
         self._lock = threading.Lock()
         self._failed = dict(plan.failed)
+        self._passing: set[str] = set()
         self._tried = dict.fromkeys(plan.job.hosts_tried)
         self._found: dict[str, Port] | None = None
         # What came of the repair of each amphora.
@@ -103,10 +104,22 @@ class Run:
 
         :raises ProviderError: the same, when the job shall rather be run again
         """
-        if replug_may_help(error) and self.plan.retry_members:
+        passes = replug_may_help(error)
+        if passes and self.plan.retry_members is Retry.NOW:
             raise error
         with self._lock:
             self._failed.update(dict.fromkeys(members, error.reason))
+            self._passing.update(members if passes else ())
+
+    @property
+    def again(self) -> bool:
+        """The plan is carried out, and the job is to be run again for members."""
+        return bool(self._passing) and self.plan.retry_members is Retry.AGAIN
+
+    def lacks_members(self, amphora_id: str) -> bool:
+        """True when the amphora is to be brought up to date later."""
+        later = bool(self._passing) and self.plan.retry_members in (Retry.AGAIN, Retry.LATER)
+        return later or amphora_id in self.plan.lacking
 
     def serve(self) -> tree.LoadBalancer:
         """The tree to serve, without members whose port could not be had."""
@@ -156,6 +169,11 @@ def replug_may_help(error: ProviderError) -> bool:
     """Worth another try on the same server. Nova keeps the VF that it claimed for a port that
     could not be bound until the server goes: each try would cost one."""
     return may_pass(error) and error.reason.code is not Code.BINDING_FAILED
+
+
+def pause(seconds: float) -> None:
+    """Between two tries of the same run."""
+    time.sleep(seconds)
 
 
 def wait_for(

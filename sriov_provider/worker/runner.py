@@ -224,6 +224,9 @@ class Runner:
         heard: frozenset[Key],
     ) -> None:
         failed, members = run.failed, run.plan.members
+        if run.again:
+            self._run_again(job, f"members that failed: {sorted(failed)}")
+            return
         self._sessions.run(
             lambda session: outcome.succeeded(session, job, lb, inventory, members, failed, heard)
         )
@@ -239,14 +242,17 @@ class Runner:
         worker = self._services.settings.worker
         again = may_pass(error) or self._serves_nothing(job)
         if again and job.attempt < worker.max_attempts:
-            delay = worker.retry_interval * 2 ** (job.attempt - 1)
-            LOG.warning("Job %s runs again in %g s: %s", job.id, delay, error.reason)
-            self._sessions.run(lambda session: jobs.release(session, job, delay))
+            self._run_again(job, str(error.reason))
             return
         LOG.error("Job %s failed: %s", job.id, error.reason)
         if job.creates_load_balancer:
             self._release_all(job)
         self._sessions.run(lambda session: outcome.failed(session, job, lb, error.reason, heard))
+
+    def _run_again(self, job: Job, why: str) -> None:
+        delay = self._services.settings.worker.retry_interval * 2 ** (job.attempt - 1)
+        LOG.warning("Job %s runs again in %g s: %s", job.id, delay, why)
+        self._sessions.run(lambda session: jobs.release(session, job, delay))
 
     def _heard(self, job: Job) -> frozenset[Key]:
         """What heartbeats tell of; read before the amphorae that sent them may go."""

@@ -171,9 +171,11 @@ class MarkStale(Step):
 
 
 class MarkReady(AmphoraStep):
-    """Everything the plan asked of this amphora is done."""
+    """Everything the plan asked of this amphora is done; members may be made up for later."""
 
     def execute(self) -> None:
+        lacks = self.run.lacks_members(self.subject)
+        state = AmphoraState.STALE if lacks else AmphoraState.READY
         record = self.run.book.amphora(self.subject)
-        if record is not None and record.state is not AmphoraState.READY:
-            self.run.book.change_amphora(self.subject, state=AmphoraState.READY)
+        if record is not None and record.state is not state:
+            self.run.book.change_amphora(self.subject, state=state)

@@ -8,6 +8,7 @@ from sriov_provider.firewall.group import group_rules
 from sriov_provider.records import LoadBalancerRecord
 from sriov_provider.vnic import Filter
 from sriov_provider.worker import roles
+from sriov_provider.worker.plan_model import Group
 from sriov_provider.worker.run import Run
 from sriov_provider.worker.tasks.base import Step
 
@@ -23,25 +24,27 @@ class EnsureSecurityGroup(Step):
     the project's default group, which an offloaded port enforces."""
 
     def execute(self) -> None:
-        record = _record(self.run)
-        if record.security_group_id:
+        record, plan = _record(self.run), self.run.plan
+        if record.security_group_id and Group.SECURITY not in plan.groups_in_doubt:
             return
-        plan = self.run.plan
         group = self.run.network.ensure_security_group(plan.group_name, plan.owner)
-        self.run.book.save_load_balancer(dataclasses.replace(record, security_group_id=group))
+        if group != record.security_group_id:
+            self.run.book.save_load_balancer(dataclasses.replace(record, security_group_id=group))
 
 
 class EnsureServerGroup(Step):
     """The pair's anti-affinity."""
 
     def execute(self) -> None:
-        record = _record(self.run)
-        policy = self.run.plan.server_group_policy
-        if record.server_group_id or policy is None:
+        record, plan = _record(self.run), self.run.plan
+        policy = plan.server_group_policy
+        known = record.server_group_id and Group.SERVER not in plan.groups_in_doubt
+        if known or policy is None:
             return
         name = f"octavia-lb-{record.id}"
         group = self.run.services.compute.ensure_server_group(name, policy)
-        self.run.book.save_load_balancer(dataclasses.replace(record, server_group_id=group))
+        if group != record.server_group_id:
+            self.run.book.save_load_balancer(dataclasses.replace(record, server_group_id=group))
 
 
 class SyncGroupRules(Step):

@@ -9,13 +9,16 @@ from typing import Any
 from sriov_provider.amphora.base import NetworkPlug
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.records import PortRecord, PortState
-from sriov_provider.worker.plan_model import AmphoraPlan, PortPlan
-from sriov_provider.worker.run import Run, replug_may_help
+from sriov_provider.worker.plan_model import AmphoraPlan, PortPlan, Retry
+from sriov_provider.worker.run import Run, pause, replug_may_help
 from sriov_provider.worker.tasks.base import AmphoraStep, Step
 from sriov_provider.worker.tasks.binding import attach_port, gone, noted
 from sriov_provider.worker.tasks.ports import ensure_port, release_port, vip_plug
 
 LOG = logging.getLogger(__name__)
+
+# Seconds before the second try of a run.
+_PAUSE = 2.0
 
 
 class MemberStep(Step):
@@ -36,8 +39,9 @@ class MemberStep(Step):
         if self.plan.members and self.run.failed.keys() >= set(self.plan.members):
             return
         error = self._try()
-        if error and replug_may_help(error) and not self.run.plan.retry_members:
-            # The last chance: traffic of the others must not wait for another run.
+        if error and replug_may_help(error) and self.run.plan.retry_members is not Retry.NOW:
+            # Traffic of the others does not wait for another run, and a moment mends much.
+            pause(_PAUSE)
             error = self._try()
         if error and error.reason.code is Code.NO_VF and self.elsewhere:
             raise error

@@ -94,7 +94,7 @@ def test_a_shared_host_and_missed_changes_are_told() -> None:
     other = AmphoraRecord("b", "lb", AmphoraState.STALE, "BACKUP", host="h1")
     assert list(words.warnings([one, other])) == [
         "amphorae a and b are both on host h1",
-        "amphora b did not answer and has missed changes",
+        "amphora b has missed changes, and is brought up to date by itself",
     ]
     going = dataclasses.replace(other, state=AmphoraState.RELEASING)
     elsewhere = dataclasses.replace(other, state=AmphoraState.READY, host="h2")
