@@ -54,6 +54,7 @@ def statuses(
     recovered: Collection[Key] = (),
     listeners: Collection[str] = (),
     heard: Collection[Key] = (),
+    waiting: Collection[Job] = (),
 ) -> Statuses:
     """The answer for ``DriverLibrary.update_loadbalancer_status``.
 
@@ -68,6 +69,8 @@ def statuses(
         tell which of them Octavia holds in PENDING_UPDATE with a pool or a rule
     :param heard: objects whose operating statuses come from heartbeats: what is enabled and has
         not failed is left to these
+    :param waiting: requests of users that run after this job: Octavia's lock on what they are about
+        is theirs to open
     """
     nodes = _nodes(tree)
     root = (ObjectType.LOADBALANCER, job.load_balancer_id)
@@ -84,7 +87,25 @@ def statuses(
     for key in _members_of_monitor(job, nodes):
         if operating := _operating(key, nodes[key], monitors, heard):
             entries.setdefault(key, {"id": key[1]} | operating)
-    return _grouped(entries)
+    locked = held(waiting, tree)
+    return _grouped({key: entry for key, entry in entries.items() if key not in locked})
+
+
+def held(waiting: Collection[Job], tree: LoadBalancer | None) -> frozenset[Key]:
+    """What Octavia holds in a PENDING status for these jobs, as far as can be told.
+
+    :param tree: as it was before them, perhaps
+    """
+    nodes = _nodes(tree)
+    keys: set[Key] = {(ObjectType.LOADBALANCER, job.load_balancer_id) for job in waiting}
+    for ref in (ref for job in waiting for ref in _touched(job)):
+        key = (ref.type, ref.id)
+        keys.update(_with_above(key, ref.parent_id, nodes))
+        if key in nodes:
+            keys.update(nodes[key].below)
+        elif ref.type in _BELOW_SOME_LISTENER:
+            keys.update(k for k in nodes if k[0] is ObjectType.LISTENER)
+    return frozenset(keys)
 
 
 def _failed_with(job: Job, root: Key, nodes: Mapping[Key, _Node], failed: Failed) -> set[Key]:

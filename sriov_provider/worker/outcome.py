@@ -32,7 +32,8 @@ def succeeded(
     failed: Mapping[str, Reason],
     heard: Collection[mapping.Key] = (),
 ) -> None:
-    """The plan is done, except for members that could not be had.
+    """The plan is done, except for members that could not be had: the whole tree is in force now,
+    and what failed in an earlier job and is not left out works.
 
     :param members: all members after the job
     :param failed: why some of them are left out, by id
@@ -44,8 +45,9 @@ def succeeded(
         for member, reason in failed.items()
         if inventory.reasons.get(member) != reason
     ]
-    recovered = _recovered(session, job, keys)
-    statuses = mapping.statuses(job, lb, keys, recovered, heard=heard)
+    waiting = _waiting(session, job)
+    recovered = reasons.objects(session, job.load_balancer_id) - {*keys, *mapping.held(waiting, lb)}
+    statuses = mapping.statuses(job, lb, keys, recovered, heard=heard, waiting=waiting)
     if not outbox.record_outcome(session, job, JobState.DONE, statuses, news):
         return
     for kind, object_id in recovered:
@@ -81,22 +83,23 @@ def failed(
         dict.fromkeys(touched, reason),
         listeners=[listener.id for listener in listeners],
         heard=heard,
+        waiting=_waiting(session, job),
     )
     outbox.record_outcome(session, job, JobState.FAILED, statuses, _records(job, touched, reason))
 
 
-def _recovered(
-    session: Session, job: Job, failed: Collection[mapping.Key]
-) -> frozenset[mapping.Key]:
-    """The whole tree is in force now: what failed in an earlier job and is not left out works."""
-    if job.object_type is ObjectType.AMPHORA and _others_wait(session, job):
-        # Octavia's lock on what they are about is not to be opened by a job it knows nothing of.
-        return frozenset()
-    return reasons.objects(session, job.load_balancer_id) - frozenset(failed)
+def _waiting(session: Session, job: Job) -> tuple[Job, ...]:
+    """Requests that Octavia has locked something for, behind a job that it may know nothing of."""
+    if job.object_type is not ObjectType.AMPHORA and job.action is not Action.FAILOVER:
+        return ()
+    others = jobs.unfinished(session, job.load_balancer_id)
+    return tuple(other for other in others if other.id != job.id and _requested(other))
 
 
-def _others_wait(session: Session, job: Job) -> bool:
-    return any(other.id != job.id for other in jobs.unfinished(session, job.load_balancer_id))
+def _requested(job: Job) -> bool:
+    """Placed for a user, or as if it were."""
+    known = (Action.CREATE, Action.UPDATE, Action.DELETE, Action.FAILOVER)
+    return job.object_type is not ObjectType.AMPHORA and job.action in known
 
 
 def _records(job: Job, touched: list[tuple[ObjectType, str]], reason: Reason) -> list[ReasonRecord]:
