@@ -83,9 +83,15 @@ class Cgroups:
             self._tell(f"{self._base} has no {', '.join(failed)}")
 
     def remove(self, amphora_id: str) -> None:
-        """Its processes have been killed; it takes a moment until they are gone."""
+        """It takes a moment until its processes are gone; those that nobody has on record end, too,
+        where the kernel can do that (5.14)."""
         if self._base is None:
             return
+        kill = self._base / amphora_id / "cgroup.kill"
+        if kill.exists():
+            # The removal below tells what is still there.
+            with contextlib.suppress(OSError):
+                kill.write_text("1")
         deadline = time.monotonic() + _GONE_TIMEOUT
         with contextlib.suppress(FileNotFoundError):
             while True:

@@ -86,35 +86,36 @@ class Processes:
 
     def pid(self, amphora_id: str) -> int | None:
         """Its first process, if it runs."""
-        try:
-            pid, began = (self._place(amphora_id) / "pid").read_text().split()
-            return int(pid) if launch.started(int(pid)) == began else None
-        except (OSError, ValueError, IndexError):
-            return None
+        return _recorded(self._place(amphora_id))
 
     def running(self, amphora_id: str) -> bool:
-        pid = self.pid(amphora_id)
-        return pid is not None and not _is_zombie(pid)
+        return _alive(self._place(amphora_id))
 
     def stop(self, amphora_id: str) -> None:
         """All of them end with the first.
 
         :raises ProviderError: TIMEOUT when it does not end
         """
-        pid = self.pid(amphora_id)
+        place, aside = self._place(amphora_id), self._run / f".{amphora_id}"
+        # Of somebody who died over it.
+        self._end(amphora_id, aside)
+        with contextlib.suppress(FileNotFoundError):
+            # A launch that is still under way finds no place for its record, and ends.
+            place.rename(aside)
+        self._end(amphora_id, aside)
+
+    def _end(self, amphora_id: str, place: Path) -> None:
+        pid = _recorded(place)
         if pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            self._wait(amphora_id, pid)
-        shutil.rmtree(self._place(amphora_id), ignore_errors=True)
-
-    def _wait(self, amphora_id: str, pid: int) -> None:
-        deadline = time.monotonic() + _END
-        while self.running(amphora_id):
-            if time.monotonic() > deadline:
-                text = f"Process {pid} of amphora {amphora_id} does not end."
-                raise ProviderError(Code.TIMEOUT, _USER, text, retriable=True)
-            time.sleep(_PAUSE)
+            deadline = time.monotonic() + _END
+            while _alive(place):
+                if time.monotonic() > deadline:
+                    text = f"Process {pid} of amphora {amphora_id} does not end."
+                    raise ProviderError(Code.TIMEOUT, _USER, text, retriable=True)
+                time.sleep(_PAUSE)
+        shutil.rmtree(place, ignore_errors=True)
 
     def _place(self, amphora_id: str) -> Path:
         return self._run / amphora_id
@@ -130,6 +131,20 @@ def shared(commands: Path) -> tuple[str, ...]:
     return tuple(
         str(p) for p in outside if not any(p != o and p.is_relative_to(o) for o in outside)
     )
+
+
+def _recorded(place: Path) -> int | None:
+    """The process on record, if it is still that one."""
+    try:
+        pid, began = (place / "pid").read_text().split()
+        return int(pid) if launch.started(int(pid)) == began else None
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _alive(place: Path) -> bool:
+    pid = _recorded(place)
+    return pid is not None and not _is_zombie(pid)
 
 
 def _is_zombie(pid: int) -> bool:

@@ -6,8 +6,12 @@ import dataclasses
 import ipaddress
 import json
 import os
+import shutil
+import signal
+import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -266,6 +270,56 @@ def test_a_process_is_told_by_its_start(tmp_path: Path) -> None:
     assert ours.pid("a") is None, "another process has the number now"
     ours.stop("a")
     assert not (tmp_path / "a").exists()
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(("sleep", "60")) as process:
+        yield process
+        process.kill()
+
+
+@pytest.mark.parametrize("where", ["a", ".a"])
+def test_a_process_ends_whoever_died_over_it(
+    tmp_path: Path, sleeper: subprocess.Popen[bytes], where: str
+) -> None:
+    ours = processes.Processes(tmp_path)
+    (tmp_path / where).mkdir()
+    launch._record(tmp_path / where / "pid", sleeper.pid)
+    ours.stop("a")
+    ours.stop("a")
+    assert sleeper.wait(5) == -signal.SIGKILL and not list(tmp_path.iterdir())
+
+
+def test_a_launch_in_the_middle_of_a_stop_is_not_put_on_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sleeper: subprocess.Popen[bytes]
+) -> None:
+    """Its starter was killed; it has made everything and is about to begin."""
+    ours, refused = processes.Processes(tmp_path), []
+    (tmp_path / "a").mkdir()
+    rmtree = shutil.rmtree
+
+    def late(place: Path, **more: bool) -> None:
+        if place.exists():
+            with pytest.raises(FileNotFoundError):
+                launch._record(tmp_path / "a/pid", sleeper.pid)
+            refused.append(place)
+        rmtree(place, **more)
+
+    monkeypatch.setattr(shutil, "rmtree", late)
+    ours.stop("a")
+    assert len(refused) == 1 and not list(tmp_path.iterdir())
+
+
+def test_processes_that_nobody_has_on_record_end_with_their_group(tmp_path: Path) -> None:
+    base = group(group(tmp_path) / "sriov")
+    made = base / "a"
+    made.mkdir()
+    # A file that is still there keeps the directory, as a process would.
+    (made / "cgroup.kill").write_text("")
+    with pytest.raises(OSError, match="not empty"):
+        cgroups.Cgroups("sriov", tmp_path).remove("a")
+    assert (made / "cgroup.kill").read_text() == "1"
 
 
 def test_what_an_amphora_sees_of_the_host(tmp_path: Path) -> None:
