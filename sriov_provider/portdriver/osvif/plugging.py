@@ -15,6 +15,7 @@ import os_vif
 from os_vif import exception
 
 from sriov_provider import cloud_errors
+from sriov_provider.errors import ProviderError
 from sriov_provider.portdriver.osvif import vrouter
 
 # The vendor's plugin plugs what Nova boots, which this host has none of.
@@ -44,14 +45,14 @@ def for_namespace(vif: Any) -> Any:
 
 
 def plug(vif: Any, instance: Any) -> None:
-    """:raises ProviderError: CLOUD_ERROR with what the plugin said"""
+    """:raises ProviderError: CLOUD_ERROR with what the plugin said; what our own raised"""
     _call(os_vif.plug, "plug", vif, instance)
 
 
 def unplug(vif: Any, instance: Any) -> None:
     """What is not plugged is no error.
 
-    :raises ProviderError: CLOUD_ERROR with what the plugin said
+    :raises ProviderError: CLOUD_ERROR with what the plugin said; what our own raised
     """
     _call(os_vif.unplug, "unplug", vif, instance)
 
@@ -61,5 +62,12 @@ def _call(verb: Any, name: str, vif: Any, instance: Any) -> None:
     try:
         verb(vif, instance)
     except exception.ExceptionBase as error:
-        message = f"os-vif cannot {name} port {vif.id} by its plugin {vif.plugin}: {error}"
-        raise cloud_errors.cloud_error(message, retriable=True) from error
+        message = f"os-vif cannot {name} port {vif.id} by its plugin {vif.plugin}: "
+        own = error.kwargs.get("err")
+        if isinstance(own, ProviderError):
+            # Our plugin's; os-vif wraps whatever a plugin raises.
+            told, retriable = own.reason, own.retriable
+            raise ProviderError(
+                told.code, told.user, message + told.operator, retriable=retriable
+            ) from own
+        raise cloud_errors.cloud_error(f"{message}{error}", retriable=True) from error

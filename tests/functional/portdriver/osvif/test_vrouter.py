@@ -107,8 +107,9 @@ def test_offloaded_ports_need_a_command_that_knows_them(
 ) -> None:
     one = vif(name)
     for refused in (plugging.plug, plugging.unplug):
-        with pytest.raises(ProviderError, match="does not know --vnic_type"):
+        with pytest.raises(ProviderError, match="does not know --vnic_type") as caught:
             refused(one, instance())
+        assert caught.value.reason.code is Code.UNSUPPORTED
     assert recorder.calls() == []
     recorder.install(offloads=True)
     plugging.plug(one, instance())
@@ -127,8 +128,9 @@ def test_a_command_that_fails_is_told(recorder: Recorder) -> None:
 
 def test_a_command_that_is_missing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ProviderError, match="vrouter-port-control is not installed"):
+    with pytest.raises(ProviderError, match="vrouter-port-control is not installed") as caught:
         plugging.plug(vif("vrouter"), instance())
+    assert (caught.value.reason.code, caught.value.retriable) == (Code.CONFIGURATION, False)
 
 
 def test_objects_of_other_switches_are_refused(recorder: Recorder) -> None:
@@ -137,6 +139,17 @@ def test_objects_of_other_switches_are_refused(recorder: Recorder) -> None:
     with pytest.raises(exception.PlugException, match="VIFOpenVSwitch into a vRouter"):
         plugging.initialize()
         os_vif.plug(one, instance())
+    assert recorder.calls() == []
+
+
+def test_what_the_plugin_says_comes_through_os_vif(recorder: Recorder) -> None:
+    """Nothing of it is retried: nobody installs a command meanwhile."""
+    one = vif("ovs")
+    one.plugin = vrouter.NAME
+    for refused in (plugging.plug, plugging.unplug):
+        with pytest.raises(ProviderError, match="VIFOpenVSwitch into a vRouter") as caught:
+            refused(one, instance())
+        assert (caught.value.reason.code, caught.value.retriable) == (Code.UNSUPPORTED, False)
     assert recorder.calls() == []
 
 
