@@ -2,7 +2,8 @@
 
 The driver-agent applies a batch object by object, stops at the first one it cannot take and names
 it. An object that has vanished from Octavia's database is then dropped from the batch, with a
-reason; one that is still there must not hold up the others, so they are sent without it.
+reason while its load balancer is there; one that is still there must not hold up the others, so
+they are sent without it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 from octavia_lib.api.drivers import exceptions as lib_exceptions
 
-from sriov_provider.db import outbox, reasons
+from sriov_provider.db import inventory, outbox, reasons
 from sriov_provider.db.engine import Sessions
 from sriov_provider.errors import Code, ProviderError, Reason
 from sriov_provider.records import ObjectType
@@ -143,7 +144,9 @@ class Outbox:
         LOG.warning("Status dropped: %s", reason.operator)
 
         def work(session: Any) -> None:
-            reasons.add(session, record)
+            # After a delete nobody asks for reasons, and nobody would ever remove them.
+            if inventory.read(session, batch.load_balancer_id).load_balancer is not None:
+                reasons.add(session, record)
             if others:
                 outbox.postpone(session, batch, others, fault, 0.0)
             else:

@@ -85,7 +85,10 @@ def failed(
         heard=heard,
         waiting=_waiting(session, job),
     )
-    outbox.record_outcome(session, job, JobState.FAILED, statuses, _records(job, touched, reason))
+    # Nobody would ever remove the reasons of a load balancer that is gone.
+    known = inventory_db.read(session, job.load_balancer_id).load_balancer is not None
+    records = _records(job, touched, reason) if known else []
+    outbox.record_outcome(session, job, JobState.FAILED, statuses, records)
 
 
 def _waiting(session: Session, job: Job) -> tuple[Job, ...]:

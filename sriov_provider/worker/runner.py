@@ -85,7 +85,7 @@ class Runner:
             if job.removes_load_balancer:
                 lb = self._last_tree(job, inventory)
             else:
-                found = self._trees.wait(job, inventory, lambda: self._overtaken(job))
+                found = self._tree(job, inventory)
                 if found is None:
                     self._drop(job, inventory)
                     return
@@ -103,6 +103,13 @@ class Runner:
             # A defect must not take the worker down or leave an object in PENDING.
             LOG.exception("Job %s met a defect", job.id)
             self._fail(job, lb, engine.internal(error), heard)
+
+    def _tree(self, job: Job, inventory: Inventory) -> tree.LoadBalancer | Late | None:
+        """What Octavia shows; None when there is nothing to do any more."""
+        if job.object_type is ObjectType.AMPHORA and inventory.load_balancer is None:
+            # Deleted since the job was placed, though Octavia may not have heard of it yet.
+            return None
+        return self._trees.wait(job, inventory, lambda: self._overtaken(job))
 
     def _overtaken(self, job: Job) -> bool:
         """A later request of the API has waited for long: the API lets in one at a time, so this
@@ -200,8 +207,8 @@ class Runner:
         return record
 
     def _drop(self, job: Job, inventory: Inventory) -> None:
-        """Octavia's API has rolled back: nobody knows of the object."""
-        LOG.warning("Job %s dropped: Octavia never showed %s", job.id, job.object_id)
+        """Octavia's API has rolled back, or what it was about is gone: nobody knows of it."""
+        LOG.warning("Job %s dropped: nothing is known of %s", job.id, job.object_id)
         if job.creates_load_balancer:
             # An earlier attempt may have built something for a load balancer that is gone.
             self._remove(job, inventory)

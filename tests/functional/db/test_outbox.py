@@ -7,11 +7,18 @@ from typing import Any
 import pytest
 from octavia_lib.api.drivers.exceptions import UpdateStatusError
 
-from sriov_provider.db import jobs, outbox, reasons
+from sriov_provider.db import inventory, jobs, outbox, reasons
 from sriov_provider.db.engine import Sessions
 from sriov_provider.db.types import utcnow
 from sriov_provider.errors import Code, ProviderError, Reason
-from sriov_provider.records import Action, Job, JobState, ObjectType, ReasonRecord
+from sriov_provider.records import (
+    Action,
+    Job,
+    JobState,
+    LoadBalancerRecord,
+    ObjectType,
+    ReasonRecord,
+)
 from sriov_provider.status.outbox import PATIENCE, Outbox
 
 LB = {"id": "lb", "provisioning_status": "ACTIVE"}
@@ -69,6 +76,11 @@ def box(sessions: Sessions, octavia: Octavia) -> Outbox:
 
 def _put(sessions: Sessions, statuses: outbox.Statuses, lb: str = "lb") -> None:
     sessions.run(lambda session: outbox.put(session, lb, statuses))
+
+
+def _keep(sessions: Sessions) -> None:
+    record = LoadBalancerRecord("lb", "project", "192.0.2.1", "vip", "s", "net")
+    sessions.run(lambda session: inventory.save_load_balancer(session, record))
 
 
 def _left(sessions: Sessions) -> int:
@@ -176,6 +188,7 @@ def test_waits_for_a_driver_agent_that_is_not_running(
 def test_a_vanished_object_is_dropped_with_a_reason(
     sessions: Sessions, box: Outbox, octavia: Octavia
 ) -> None:
+    _keep(sessions)
     _put(sessions, BOTH)
     octavia.refused, octavia.known = {"m"}, {"lb"}
     for _ in range(PATIENCE - 1):
@@ -217,6 +230,7 @@ def test_a_load_balancer_that_octavia_has_is_never_given_up(
     sessions: Sessions, box: Outbox, octavia: Octavia, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sriov_provider.status.outbox.GIVE_UP", 5)
+    _keep(sessions)
     _put(sessions, BOTH)
     octavia.refused = {"m", "lb"}
     for _ in range(12):
