@@ -66,12 +66,6 @@ OPTS = (
         min=0.1,
         help="Seconds between attempts to deliver a status the driver-agent has not taken yet.",
     ),
-    cfg.IntOpt(
-        "job_retention",
-        default=30 * 24 * 3600,
-        min=0,
-        help="Seconds before a job that has ended is forgotten; 0 keeps them for ever.",
-    ),
     cfg.ListOpt(
         "vf_totals",
         default=[],

@@ -7,7 +7,32 @@ from typing import Any
 
 from oslo_config import cfg
 
+# What a failed job tells the health manager, and people who look for its reason the next morning.
+_LEAST_RETENTION = 6 * 3600
+
+
+class _Retention(cfg.types.Integer):  # type: ignore[misc]
+    """Seconds: 0 for ever, or some hours."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0)
+
+    def __call__(self, value: Any) -> Any:
+        found = super().__call__(value)
+        if found and found < _LEAST_RETENTION:
+            least = f"greater than or equal to {_LEAST_RETENTION}"
+            raise ValueError(f"Should be 0, or {least}, not {found}")
+        return found
+
+
 OPTS = (
+    cfg.Opt(
+        "job_retention",
+        type=_Retention(),
+        default=30 * 24 * 3600,
+        help="Seconds before a job that has ended is forgotten, at least 21600; 0 keeps them for "
+        "ever. How long failovers wait that failed before, is in these jobs.",
+    ),
     cfg.IntOpt(
         "sweep_grace",
         default=3600,

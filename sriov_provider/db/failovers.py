@@ -25,17 +25,17 @@ def view(
     now: datetime.datetime,
     listening_since: datetime.datetime,
     rules: Rules,
-    unheard: Collection[str] = (),
+    suspected: Collection[str] = (),
 ) -> View:
     """A flat number of queries, and next to nothing is read while all amphorae are well.
 
-    :param unheard: load balancers to look at in any case, see :func:`unheard`
+    :param suspected: load balancers to look at in any case, see :func:`suspects`
     """
-    suspects = {*_silent(session, now - datetime.timedelta(seconds=rules.timeout)), *unheard}
-    unfinished = _unfinished(session)
-    if not suspects and not unfinished:
+    silent = _silent(session, now - datetime.timedelta(seconds=rules.timeout))
+    unfinished = dict.fromkeys((*_unfinished(session), *_lacking(session, suspected)))
+    ids = {*silent, *suspected, *(i for i, _, _ in unfinished)}
+    if not ids:
         return View(now, listening_since)
-    ids = {*suspects, *(i for i, _, _ in unfinished)}
     quiet = _quiet(session, now - datetime.timedelta(seconds=rules.quiet))
     return View(
         now=now,
@@ -87,16 +87,17 @@ def _ready() -> sa.ColumnElement[bool]:
     return models.Amphora.state.in_(_SERVE)
 
 
-def unheard(session: Session) -> frozenset[str]:
-    """Load balancers with an amphora that serves and was never heard. No index tells them, so this
-    reads a bit of every amphora: for once in a while, as nothing is failed over for it.
+def suspects(session: Session) -> frozenset[str]:
+    """Load balancers with an amphora that serves and was never heard, or that lack one. No index
+    tells them, so this reads a bit of every load balancer: for once in a while.
 
     :returns: no more than can be looked at
     """
     amphora, beat = models.Amphora, models.Heartbeat
     heard = sa.exists().where(beat.amphora_id == amphora.id)
     query = sa.select(amphora.load_balancer_id).where(_ready(), ~heard).order_by(amphora.id)
-    return frozenset(session.scalars(query.limit(MOST)))
+    lacking = (load_balancer_id for load_balancer_id, _, _ in _lacking(session))
+    return frozenset((*session.scalars(query.limit(MOST)), *lacking))
 
 
 def _silent(session: Session, latest: datetime.datetime) -> list[str]:
@@ -126,17 +127,9 @@ def _quiet(session: Session, latest: datetime.datetime) -> dict[str, int]:
     return {host or "": number for host, number in session.execute(query)}
 
 
-def _unfinished(session: Session) -> tuple[tuple[str, int, int], ...]:
-    """Load balancers whose last failover failed and left fewer amphorae than there should be, or
-    the load balancer in ERROR; with the number of those that serve, and of those there should be.
-    """
-    job, later, amphora, lb = models.Job, aliased(models.Job), models.Amphora, models.LoadBalancer
-    failover = Action.FAILOVER.value
-    is_last = ~sa.exists().where(
-        later.load_balancer_id == job.load_balancer_id,
-        later.seq > job.seq,
-        later.action == failover,
-    )
+def _serving_of_wanted() -> sa.Select[Any]:
+    """Load balancers, with the number of amphorae that serve, and of those there should be."""
+    amphora, lb = models.Amphora, models.LoadBalancer
     serving = (
         sa.select(sa.func.count())
         .where(amphora.load_balancer_id == lb.id, _ready())
@@ -144,18 +137,70 @@ def _unfinished(session: Session) -> tuple[tuple[str, int, int], ...]:
         .scalar_subquery()
     )
     wanted = sa.case((lb.topology == "ACTIVE_STANDBY", 2), else_=1)
+    return sa.select(lb.id, serving.label("serving"), wanted.label("wanted")).limit(MOST)
+
+
+def _lack(query: sa.Select[Any]) -> sa.ColumnElement[bool]:
+    _, serving, wanted = query.selected_columns
+    return serving < wanted
+
+
+def _rows(session: Session, query: Any) -> tuple[tuple[str, int, int], ...]:
+    return tuple((row[0], row[1], row[2]) for row in session.execute(query))
+
+
+def _unfinished(session: Session) -> tuple[tuple[str, int, int], ...]:
+    """Load balancers whose last failover failed and left fewer amphorae than there should be, or
+    the load balancer in ERROR; see :func:`_serving_of_wanted`."""
+    job, later, query = models.Job, aliased(models.Job), _serving_of_wanted()
+    failover = Action.FAILOVER.value
+    is_last = ~sa.exists().where(
+        later.load_balancer_id == job.load_balancer_id,
+        later.seq > job.seq,
+        later.action == failover,
+    )
     query = (
-        sa.select(lb.id, serving, wanted)
-        .join(job, job.load_balancer_id == lb.id)
+        query.join(job, job.load_balancer_id == models.LoadBalancer.id)
         .where(
             job.state == JobState.FAILED.value,
             job.action == failover,
             is_last,
-            sa.or_(serving < wanted, _in_error()),
+            sa.or_(_lack(query), _in_error()),
         )
         .order_by(job.seq)
     )
-    return tuple((row[0], row[1], row[2]) for row in session.execute(query))
+    return _rows(session, query)
+
+
+def _lacking(
+    session: Session, among: Collection[str] | None = None
+) -> tuple[tuple[str, int, int], ...]:
+    """Load balancers that were built once and have fewer amphorae than there should be, with no job
+    that may change it; see :func:`_serving_of_wanted`. Not those that are on their way out.
+
+    :param among: of these; by default of all
+    """
+    if among is not None and not among:
+        return ()
+    lb, job, query = models.LoadBalancer, models.Job, _serving_of_wanted()
+    health = sa.exists().where(
+        models.Health.load_balancer_id == lb.id, models.Health.expected.is_not(None)
+    )
+    busy = sa.exists().where(job.load_balancer_id == lb.id, job.state.in_(_UNFINISHED))
+    some = sa.true() if among is None else lb.id.in_(list(among))
+    query = query.where(some, health, ~busy, _lack(query), ~_going()).order_by(lb.id)
+    return _rows(session, query)
+
+
+def _going() -> sa.ColumnElement[bool]:
+    """It is in ERROR since its deletion failed, or for a reason whose job is forgotten."""
+    reason, job = models.Reason, models.Job
+    kept = sa.exists().where(job.id == reason.job_id, job.action != Action.DELETE.value)
+    return sa.exists().where(
+        reason.object_id == models.LoadBalancer.id,
+        reason.object_type == ObjectType.LOADBALANCER.value,
+        ~kept,
+    )
 
 
 def _in_error() -> sa.ColumnElement[bool]:

@@ -41,8 +41,8 @@ class Failovers:
         self._wake = wake or (lambda _job_id: None)
         self._listening_since = utcnow()
         self._outage_at: datetime.datetime | None = None
-        self._unheard: frozenset[str] = frozenset()
-        self._unheard_at: datetime.datetime | None = None
+        self._suspects: frozenset[str] = frozenset()
+        self._looked_at: datetime.datetime | None = None
         self._last: frozenset[tuple[str, Verdict]] = frozenset()
 
     def interrupted(self) -> None:
@@ -56,9 +56,9 @@ class Failovers:
         :raises ProviderError: DATABASE
         """
         now = utcnow()
-        self._look_for_unheard(now)
-        since, rules, unheard = self._listening_since, self._rules, self._unheard
-        seen = self._sessions.read(lambda s: failovers.view(s, now, since, rules, unheard))
+        self._look_around(now)
+        since, rules, suspects = self._listening_since, self._rules, self._suspects
+        seen = self._sessions.read(lambda s: failovers.view(s, now, since, rules, suspects))
         if policy.outage(seen, rules):
             self._outage_at = now
         seen = dataclasses.replace(seen, outage_at=self._outage_at)
@@ -69,13 +69,13 @@ class Failovers:
         self._counts.decided(numbers, len(placed))
         return decisions
 
-    def _look_for_unheard(self, now: datetime.datetime) -> None:
+    def _look_around(self, now: datetime.datetime) -> None:
         """Not at every look: it reads more than all the rest, and nobody is waiting for it."""
-        last = self._unheard_at
+        last = self._looked_at
         if last and now - last < datetime.timedelta(seconds=self._rules.timeout):
             return
-        self._unheard = self._sessions.read(failovers.unheard)
-        self._unheard_at = now
+        self._suspects = self._sessions.read(failovers.suspects)
+        self._looked_at = now
 
     def _place(self, decision: Decision, seen: View) -> bool:
         new = job(decision)

@@ -97,9 +97,9 @@ class View:
     :ivar quiet: how many of all were not heard for :attr:`Rules.quiet`, by host
     :ivar heard: how many of all were ever heard, by host; counted until it is clear that those that
         are silent are no outage
-    :ivar abandoned: load balancers whose last failover failed and left no amphora that serves
-    :ivar incomplete: those that it left with one of two
-    :ivar undone: those that it left as they were, but in ERROR
+    :ivar abandoned: load balancers without any amphora that serves, and no job is at it
+    :ivar incomplete: those with one of two
+    :ivar undone: those that their last failover, which failed, left as they were, but in ERROR
     :ivar running: failovers that are pending or running now
     :ivar listening_since: when this process began to hear, and to reach the database, without
         interruption
@@ -251,8 +251,7 @@ def _why(
     if not amphorae and undone:
         return "it is in ERROR since a failover failed, and left everything as it was"
     if not amphorae:
-        number = "one of two amphorae is missing" if other_serves else "no amphora serves"
-        return f"{number} since a failover failed"
+        return "one of two amphorae is missing" if other_serves else "no amphora serves"
     times = [(now - a.heard_at).total_seconds() for a in amphorae if a.heard_at]
     names = " and ".join(a.amphora_id for a in amphorae)
     last = "another one serves" if other_serves else "no other one serves"

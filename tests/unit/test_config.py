@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from octavia.opts import list_opts
+from oslo_config import cfg
 
 from sriov_provider import config, config_health
 
@@ -98,11 +99,32 @@ def test_firewalls_are_looked_at_as_often_as_hearts_beat(
     assert config.settings(config.parse([str(path)])).firewall_check_interval == seconds
 
 
+@pytest.mark.parametrize("seconds", [0, 21600, 604800])
+def test_ended_jobs_are_kept_for_hours_or_for_ever(tmp_path: Path, seconds: int) -> None:
+    path = tmp_path / "octavia.conf"
+    path.write_text(f"[sriov_provider]\njob_retention = {seconds}\n")
+    assert config.settings(config.parse([str(path)])).worker.job_retention == seconds
+
+
+@pytest.mark.parametrize(
+    ("seconds", "why"),
+    [(-1, "or equal to 0"), (1, "21600, not 1"), (21599, "21600, not 21599")],
+)
+def test_jobs_are_not_forgotten_while_they_matter(tmp_path: Path, seconds: int, why: str) -> None:
+    path = tmp_path / "octavia.conf"
+    path.write_text(f"[sriov_provider]\njob_retention = {seconds}\n")
+    with pytest.raises(cfg.ConfigFileValueError) as raised:
+        config.settings(config.parse([str(path)]))
+    assert "job_retention" in str(raised.value)
+    assert why in str(raised.value)
+
+
 def test_the_health_manager_has_the_stock_ones_key_and_rules(tmp_path: Path) -> None:
     path = tmp_path / "octavia.conf"
     path.write_text(
         "[health_manager]\nheartbeat_key = hidden\nheartbeat_timeout = 30\n"
-        "heartbeat_interval = 4\nhealth_check_interval = 2\nfailover_threshold = 7\nfailover_threads = 4\n"
+        "heartbeat_interval = 4\nhealth_check_interval = 2\n"
+        "failover_threshold = 7\nfailover_threads = 4\n"
         "[sriov_provider]\nheartbeat_bind = 192.0.2.1:5556, [2001:db8::1]:5556\n"
         "heartbeat_controllers = 192.0.2.1:5556\nheartbeat_in_worker = false\n"
         "automatic_failover = false\noutage_share = 0.8\n"

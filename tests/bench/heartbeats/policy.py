@@ -47,7 +47,7 @@ def looks(sessions: Sessions, numbers: list[int]) -> Iterator[Look]:
         ):
             _silence(sessions, number, silent)
             yield _look(sessions, number, what, _view)
-        yield _look(sessions, number, "never heard (once a minute)", failovers.unheard)
+        yield _look(sessions, number, "never heard, or missing (once a minute)", failovers.suspects)
 
 
 def _view(session: Any) -> object:

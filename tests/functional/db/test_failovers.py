@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from sriov_provider.db import failovers as database
-from sriov_provider.db import heartbeats, inventory, jobs, models, reasons
+from sriov_provider.db import health, heartbeats, inventory, jobs, models, reasons
 from sriov_provider.db.engine import Sessions
 from sriov_provider.db.types import utcnow
 from sriov_provider.errors import Code, ProviderError, Reason
@@ -265,6 +265,24 @@ def test_one_of_two_that_could_not_be_built_is_not_forgotten(sessions: Sessions)
     assert job.object_id not in ("a", "b")
     end(sessions, JobState.DONE)
     assert failovers.check() == ()
+
+
+def test_what_is_missing_is_seen_whatever_job_lost_it(sessions: Sessions) -> None:
+    """An update that builds anew, for one; and the failovers that failed may be forgotten."""
+    for n, topology in enumerate(("SINGLE", "ACTIVE_STANDBY", "ACTIVE_STANDBY", "SINGLE")):
+        fill(sessions, f"lb{n}", (f"a{n}",), str(n), topology)
+        heard(sessions, f"a{n}", f"lb{n}", 1)
+        if n != 2:  # that one has not been built yet
+            sessions.run(lambda s, n=n: health.expect(s, f"lb{n}", True, []))  # type: ignore[misc]
+    sessions.run(lambda s: inventory.delete_amphora(s, "a0"))
+    busy = Job("busy", "lb0", Action.UPDATE, ObjectType.LOADBALANCER, "lb0")
+    sessions.run(lambda s: jobs.enqueue(s, busy))
+    assert verdicts(manager(sessions)) == {"lb1": Verdict.FAIL_OVER}
+    assert placed(sessions, "lb1")[0].object_type is ObjectType.AMPHORA
+    end(sessions, JobState.DONE)
+    end(sessions, JobState.DONE)
+    assert verdicts(manager(sessions)) == {"lb0": Verdict.FAIL_OVER, "lb1": Verdict.FAIL_OVER}
+    assert placed(sessions, "lb0")[0].object_type is ObjectType.LOADBALANCER
 
 
 def test_a_load_balancer_left_in_error_is_not_forgotten(sessions: Sessions) -> None:
