@@ -63,7 +63,7 @@ def configure(nic: Nic, namespace: Namespace, name: str) -> None:
     try:
         entered.inside(namespace, lambda: _configure(nic, name))
     except (NetlinkError, NamespaceGoneError) as error:
-        text = f"Interface {name} of port {nic.port_id} cannot be set up: {error or type(error)}"
+        text = f"Interface {name} of port {nic.port_id} cannot be set up: {error!r}"
         raise ProviderError(Code.BOOT_FAILED, USER, text, retriable=True) from error
 
 

@@ -182,6 +182,6 @@ def _usable(port: Json, neutron_id: str, endpoint_id: str, given: Wanted) -> Non
         asked = " ".join(filter(None, (given.mac, *given.addresses)))
         message = f"port {port['id']} has other addresses than the {asked} asked for"
         raise cloud_errors.failure(Code.CONFIGURATION, message)
-    if port.get("binding:vnic_type") not in vnic.KINDS:
+    if port.get("binding:vnic_type") not in vnic.HOST_KINDS:
         message = f"port {port['id']}: vnic_type {port.get('binding:vnic_type')} is not supported"
         raise cloud_errors.failure(Code.CONFIGURATION, message)

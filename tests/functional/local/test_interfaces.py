@@ -56,6 +56,10 @@ def test_addresses_and_routes() -> None:
         with pytest.raises(ProviderError) as caught:
             interfaces.configure(wrong, NAME, "eth0")
         assert caught.value.reason.code is Code.BOOT_FAILED
+        with pytest.raises(ProviderError, match="eth7 of port p is not there any more"):
+            interfaces.configure(nic, NAME, "eth7")
     finally:
         interfaces.remove_namespace(NAME)
     interfaces.remove_namespace(NAME)
+    with pytest.raises(ProviderError, match=f"cannot be set up: .*{NAME}"):
+        interfaces.configure(nic, NAME, "eth0")

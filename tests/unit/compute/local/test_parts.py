@@ -156,6 +156,13 @@ def test_routes_are_those_of_a_host_on_the_subnets() -> None:
     assert interfaces.routes([six]) == ({"destination": "::/0", "nexthop": "2001:db8::1"},)
 
 
+def test_what_an_amphora_puts_in_place_of_its_namespaces(tmp_path: Path) -> None:
+    """Nothing comes back then, and nothing keeps the amphora from being deleted."""
+    (tmp_path / "netns").write_text("")
+    assert interfaces._names(tmp_path / "netns") == interfaces._names(tmp_path / "none") == []
+    assert interfaces._names(tmp_path) == [str(tmp_path / "netns")]
+
+
 @pytest.fixture
 def commands(tmp_path: Path) -> Path:
     """An environment in which the agent seems to be installed."""

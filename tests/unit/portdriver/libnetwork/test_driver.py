@@ -107,6 +107,7 @@ def test_a_vf_keeps_the_mac_address_it_has(engine: Engine) -> None:
         ({"network_id": "elsewhere"}, f"not of {NETWORK}"),
         ({"device_id": "a-server"}, "in use by a-server"),
         ({"binding:vnic_type": "direct-physical"}, "direct-physical is not supported"),
+        ({"binding:vnic_type": "vdpa"}, "vdpa is not supported"),
     ],
 )
 def test_ports_that_are_refused(engine: Engine, change: dict[str, str], why: str) -> None:
