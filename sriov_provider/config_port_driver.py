@@ -35,8 +35,9 @@ OPTS = (
     cfg.BoolOpt(
         "osvif",
         default=False,
-        help="Whether ordinary ports that Neutron has bound to Open vSwitch or a vRouter of this "
-        "host are plugged into it, by os-vif. They need neither a PF nor a stand-in.",
+        help="Whether ordinary ports are plugged into the Open vSwitch or vRouter of this host that "
+        "Neutron has bound them to, by os-vif. They need neither a PF nor a stand-in; one that "
+        "Neutron could not bind there is refused.",
     ),
     cfg.BoolOpt(
         "standin",
