@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from sriov_provider.db import jobs, models, upsert
+from sriov_provider.db.types import utcnow
 from sriov_provider.health.judge import Expected
 from sriov_provider.health.statuses import Observed
 
@@ -54,9 +55,10 @@ def _health(i: str, row: Any, busy: bool, children: Iterable[str]) -> Health:
     expected, observed, reported = row
     listeners = None if expected is None else frozenset(expected["listeners"])
     enabled = True if expected is None else bool(expected["enabled"])
-    return Health(
-        i, Expected(listeners, enabled, busy), observed or {}, reported or {}, frozenset(children)
-    )
+    since = (expected or {}).get("since")  # not in those of an earlier release
+    moment = None if since is None else datetime.datetime.fromisoformat(since)
+    wanted = Expected(listeners, enabled, busy, moment)
+    return Health(i, wanted, observed or {}, reported or {}, frozenset(children))
 
 
 def _children(session: Session, load_balancer_ids: Collection[str]) -> dict[str, list[str]]:
@@ -84,13 +86,21 @@ def save(session: Session, changed: Iterable[Health]) -> None:
 
 
 def expect(
-    session: Session, load_balancer_id: str, enabled: bool, listeners: Iterable[str]
+    session: Session,
+    load_balancer_id: str,
+    enabled: bool,
+    listeners: Iterable[str],
+    now: datetime.datetime | None = None,
 ) -> None:
     """A job has put this in force: so must the amphorae tell from now on.
 
     :param listeners: those that are enabled
     """
-    expected = {"enabled": enabled, "listeners": sorted(listeners)}
+    expected = {
+        "enabled": enabled,
+        "listeners": sorted(listeners),
+        "since": (now or utcnow()).isoformat(),
+    }
     rows = [{"load_balancer_id": load_balancer_id, "expected": expected}]
     upsert.run(session, models.Health, rows, {"expected": upsert.new("expected")})
 

@@ -20,6 +20,10 @@ _SUMS = {
 }
 
 
+# Pairs that one statement names, each in two parameters: PostgreSQL takes 65,535 of them.
+_PAIRS = 1000
+
+
 @dataclasses.dataclass(frozen=True)
 class Told:
     """What one amphora has told of one listener since it was written last."""
@@ -43,7 +47,7 @@ class Total:
 
 
 def add(session: Session, told: Iterable[Told]) -> None:
-    """Count up, in at most two statements.
+    """Count up, in two statements; more if thousands of listeners had no traffic.
 
     :raises sqlalchemy.exc.IntegrityError: a load balancer has gone meanwhile
     """
@@ -70,13 +74,11 @@ def add(session: Session, told: Iterable[Told]) -> None:
 
 def _rest(session: Session, idle: Sequence[tuple[str, str]]) -> None:
     """Listeners without any traffic: those with connections have none now."""
-    if not idle:
-        return
     row = models.ListenerStatistics
-    query = sa.update(row).where(
-        row.active_connections != 0, sa.tuple_(row.listener_id, row.amphora_id).in_(idle)
-    )
-    jobs.changed(session, query.values(active_connections=0, changed=True))
+    for start in range(0, len(idle), _PAIRS):
+        some = sa.tuple_(row.listener_id, row.amphora_id).in_(idle[start : start + _PAIRS])
+        query = sa.update(row).where(row.active_connections != 0, some)
+        jobs.changed(session, query.values(active_connections=0, changed=True))
 
 
 def waiting(session: Session, now: datetime.datetime, lease_seconds: float) -> bool:

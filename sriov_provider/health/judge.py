@@ -40,11 +40,17 @@ class Expected:
 
     :ivar listeners: those that are enabled; None when nobody knows
     :ivar busy: a job changes it just now
+    :ivar since: when a job has put it in force; None when that is not known
     """
 
     listeners: frozenset[str] | None = None
     enabled: bool = True
     busy: bool = False
+    since: datetime.datetime | None = dataclasses.field(default=None, compare=False)
+
+    def unknown(self, beat: Beat) -> bool:
+        """Nobody knows what this one should tell: a job is at it, or was when it was heard."""
+        return self.busy or (self.since is not None and beat.received_at < self.since)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +90,6 @@ def incomplete(known: Known) -> bool:
 
 def lacking(beat: Beat, expected: Expected) -> frozenset[str]:
     """Listeners it should serve and does not: it is as good as dead."""
-    if expected.busy or expected.listeners is None:
+    if expected.listeners is None or expected.unknown(beat):
         return frozenset()
     return statuses.missing(beat.observed, expected.listeners)

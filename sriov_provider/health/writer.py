@@ -184,8 +184,8 @@ def _judged(one: _Heard, before: Health) -> Known:
             sequence=one.beat.sequence,
             fingerprint=one.mark + INCOMPLETE,
         )
-    # While a job is at it nobody knows what is right: the next heartbeat is looked at again.
-    mark = None if before.expected.busy else one.mark
+    # Where nobody knows what is right the next heartbeat is looked at again.
+    mark = None if before.expected.unknown(one.beat) else one.mark
     return dataclasses.replace(_received(one), fingerprint=mark)
 
 

@@ -118,7 +118,7 @@ def test_an_amphora_without_a_listener_it_should_serve_is_not_alive(
     sessions: Sessions, writer: Writer
 ) -> None:
     fill(sessions)
-    sessions.run(lambda s: health.expect(s, "lb", True, ["listener"]))
+    sessions.run(lambda s: health.expect(s, "lb", True, ["listener"], NOW))
     writer.write([beat()])
     told(sessions)
     for n in (1, 2, 3):
@@ -133,7 +133,7 @@ def test_an_amphora_without_a_listener_it_should_serve_is_not_alive(
 
 def test_nothing_is_missed_while_a_job_changes_it(sessions: Sessions, writer: Writer) -> None:
     fill(sessions)
-    sessions.run(lambda s: health.expect(s, "lb", True, ["listener", "new"]))
+    sessions.run(lambda s: health.expect(s, "lb", True, ["listener", "new"], NOW))
     job = Job("job", "lb", Action.UPDATE, ObjectType.LOADBALANCER, "lb")
     sessions.run(lambda s: jobs.enqueue(s, job))
     assert writer.write([beat()]) == Written(accepted=1, changed=1)
@@ -147,7 +147,7 @@ def test_nothing_is_missed_while_a_job_changes_it(sessions: Sessions, writer: Wr
 
 def test_a_load_balancer_that_is_disabled_stays_offline(sessions: Sessions, writer: Writer) -> None:
     fill(sessions)
-    sessions.run(lambda s: health.expect(s, "lb", False, []))
+    sessions.run(lambda s: health.expect(s, "lb", False, [], NOW))
     writer.write([beat(listeners={}, pools={})])
     assert told(sessions) == []
     assert newest(sessions).received_at == NOW
@@ -198,7 +198,7 @@ def test_a_heartbeat_of_before_a_job_does_not_bring_back_a_disabled_listener(
     sessions: Sessions, writer: Writer
 ) -> None:
     fill(sessions)
-    sessions.run(lambda s: health.expect(s, "lb", True, []))
+    sessions.run(lambda s: health.expect(s, "lb", True, [], NOW))
     writer.write([beat()])
     assert "listener" not in told(sessions)[0]
 

@@ -91,6 +91,20 @@ def test_listeners_at_rest_are_not_told_of(sessions: Sessions, octavia: Octavia)
     assert rows(sessions, models.ListenerStatistics) == []
 
 
+def test_any_number_of_listeners_may_be_at_rest(sessions: Sessions) -> None:
+    """More than a statement takes parameters, two for each."""
+    fill(sessions)
+    number = 33_000
+
+    def at_rest(counted: Counted, names: list[str]) -> None:
+        some = [statistics.Told(name, "amp", "lb", counted) for name in names]
+        sessions.run(lambda s: statistics.add(s, some))
+
+    at_rest(Counted(active=1), ["l0", f"l{number - 1}"])
+    at_rest(Counted(), [f"l{n}" for n in range(number)])
+    assert [r.active_connections for r in rows(sessions, models.ListenerStatistics)] == [0, 0]
+
+
 def test_totals_outlive_amphorae_but_their_connections_do_not(
     sessions: Sessions, octavia: Octavia
 ) -> None:

@@ -101,6 +101,13 @@ def test_what_is_lacking(expected: Expected, lacking: set[str]) -> None:
     assert judge.lacking(beat(), expected) == lacking
 
 
+@pytest.mark.parametrize(("seconds", "lacks"), [(-1, False), (0, True), (1, True)])
+def test_what_was_heard_before_the_job_ended_lacks_nothing(seconds: float, lacks: bool) -> None:
+    expected = Expected(frozenset({"listener", "new"}), since=NOW)
+    assert judge.lacking(beat(seconds=seconds), expected) == ({"new"} if lacks else set())
+    assert expected.unknown(beat(seconds=seconds)) is not lacks
+
+
 def test_the_newest_waits_and_what_was_counted_adds_up() -> None:
     pending = Pending()
     for sequence, rx in ((1, 5), (2, 7)):
