@@ -40,28 +40,39 @@ class Leg:
         if self._port_id is None:
             return
         known = self._remembered(self._port_id)
-        if known is not None:
-            self._set_up(known)
-        fresh = self._read(self._port_id, known)
-        if known is not None and _same(known, fresh):
+        if known is None:
+            self._anew(self._ports.nic(self._ports.port(self._port_id), 0))
             return
-        if known is not None:
+        trouble = self._trouble(known)
+        fresh = self._read(self._port_id, known)
+        if not _same(known, fresh):
             LOG.info("Port %s of this host has changed and is plugged anew", self._port_id)
             # With its old addresses, which nobody else takes away.
             self._wires.unplug(self._port_id)
-        self._records.save(Amphora(_RECORD, self._name, nics=(fresh,)))
-        self._set_up(fresh)
+            self._anew(fresh)
+        elif trouble is not None:
+            raise trouble
+
+    def _anew(self, nic: Nic) -> None:
+        self._records.save(Amphora(_RECORD, self._name, nics=(nic,)))
+        self._set_up(nic)
+
+    def _trouble(self, nic: Nic) -> ProviderError | None:
+        """With what is remembered; Neutron may know better."""
+        try:
+            self._set_up(nic)
+        except ProviderError as error:
+            return error
+        return None
 
     def _remembered(self, port_id: str) -> Nic | None:
         record = self._records.get(_RECORD)
         return record.nic(port_id) if record else None
 
-    def _read(self, port_id: str, known: Nic | None) -> Nic:
+    def _read(self, port_id: str, known: Nic) -> Nic:
         try:
             return self._ports.nic(self._ports.port(port_id), 0)
         except ProviderError as error:
-            if known is None:
-                raise
             LOG.warning("Port %s of this host stays as it was: %s", port_id, error.reason)
             return known
 

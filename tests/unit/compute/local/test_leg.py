@@ -87,6 +87,24 @@ def test_what_may_pass_is_tried_again(one: Stage, port_id: str, code: Code, pass
     assert (caught.value.reason.code, caught.value.retriable) == (code, passes)
 
 
+def test_neutron_may_know_better_than_what_is_remembered(one: Stage, port_id: str) -> None:
+    leg(one, port_id).plug()
+    one.wires.broken[port_id] = ProviderError(Code.CONFIGURATION, "", "refused")
+    with pytest.raises(ProviderError, match="refused"):
+        leg(one, port_id).plug()
+    plug = one.wires.plug
+
+    def mended(port: Any, *more: Any) -> Any:
+        if port["mac_address"] == "fa:16:3e:00:00:99":
+            one.wires.broken.clear()
+        return plug(port, *more)
+
+    one.wires.plug = mended  # type: ignore[method-assign]
+    one.neutron.ports[port_id]["mac_address"] = "fa:16:3e:00:00:99"
+    leg(one, port_id).plug()
+    assert one.wires.at[port_id].mac == "fa:16:3e:00:00:99"
+
+
 def test_a_damaged_record_is_written_anew(one: Stage, port_id: str, addresses: list[str]) -> None:
     leg(one, port_id).plug()
     path = one.records.directory(".host") / "host/amphora.json"
