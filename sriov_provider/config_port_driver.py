@@ -35,9 +35,9 @@ OPTS = (
     cfg.BoolOpt(
         "osvif",
         default=False,
-        help="Whether ordinary ports are plugged into the Open vSwitch or vRouter of this host that "
-        "Neutron has bound them to, by os-vif. They need neither a PF nor a stand-in; one that "
-        "Neutron could not bind there is refused.",
+        help="Whether ordinary ports are plugged by os-vif, into the Open vSwitch or vRouter of "
+        "this host that Neutron has bound them to. They need neither a PF nor a stand-in; one "
+        "that Neutron could not bind there is refused.",
     ),
     cfg.BoolOpt(
         "standin",
