@@ -59,8 +59,7 @@ def statuses(
     """The answer for ``DriverLibrary.update_loadbalancer_status``.
 
     :param job: the job that has ended for good, well or badly
-    :param tree: the tree as Octavia shows it, objects that the job deletes included; None when
-        Octavia does not show it any more
+    :param tree: the tree as Octavia shows it, with what the job deletes; None when it shows none
     :param failed: the objects that do not work, with the reason: the job's own and those that
         failed on the way or before. With the load balancer in it everything the job is about has
         failed
@@ -69,8 +68,7 @@ def statuses(
         tell which of them Octavia holds in PENDING_UPDATE with a pool or a rule
     :param heard: objects whose operating statuses come from heartbeats: what is enabled and has
         not failed is left to these
-    :param waiting: requests of users that run after this job: Octavia's lock on what they are about
-        is theirs to open
+    :param waiting: requests of users behind this job: Octavia's lock is theirs to open
     """
     nodes = _nodes(tree)
     root = (ObjectType.LOADBALANCER, job.load_balancer_id)
@@ -80,15 +78,15 @@ def statuses(
     if tree is None and job.object_type in _BELOW_SOME_LISTENER:
         answered += [(ObjectType.LISTENER, listener) for listener in listeners]
     monitors = _monitored(tree, gone | errors)
-    entries: dict[Key, dict[str, str]] = {}
-    known = [key for key in recovered if key in nodes]
-    for key in dict.fromkeys((*answered, *gone, *known)):
-        entries[key] = _entry(key, nodes.get(key), key in gone, key in errors, monitors, heard)
+    answered += [*gone, *(key for key in recovered if key in nodes)]
+    entries = {
+        key: _entry(key, nodes.get(key), key in gone, key in errors, monitors, heard)
+        for key in dict.fromkeys(answered)
+    }
     for key in _members_of_monitor(job, nodes):
         if operating := _operating(key, nodes[key], monitors, heard):
             entries.setdefault(key, {"id": key[1]} | operating)
-    locked = held(waiting, tree)
-    return _grouped({key: entry for key, entry in entries.items() if key not in locked})
+    return _grouped(entries, held(waiting, tree))
 
 
 def held(waiting: Collection[Job], tree: LoadBalancer | None) -> frozenset[Key]:
@@ -256,6 +254,7 @@ def _listener_nodes(listener: Listener) -> Iterator[tuple[Key, _Node]]:
     yield key, _Node(listener.enabled, (), tuple(below))
 
 
-def _grouped(entries: Mapping[Key, dict[str, str]]) -> Statuses:
-    grouped = {t.value: [e for key, e in entries.items() if key[0] is t] for t in ObjectType}
+def _grouped(entries: Mapping[Key, dict[str, str]], left_out: Collection[Key]) -> Statuses:
+    told = {key: entry for key, entry in entries.items() if key not in left_out}
+    grouped = {t.value: [e for key, e in told.items() if key[0] is t] for t in ObjectType}
     return {kind: group for kind, group in grouped.items() if group}

@@ -96,7 +96,6 @@ def _make(
         failed=failed,
         configure=_needs_configure(job, serve),
         retry_members=_retry_members(job, facts, all_new=all_new),
-        lacking=_lacking(kept, plan_members.kept_out(job, wanted, inventory)),
         adopt=job.attempt > 1 or job.placement > 0 or _half_done(kept, inventory),
         vip_qos=(_asks(job, "vip_qos_policy_id"), wanted.vip_qos_policy_id),
         vip_groups=_asks(job, "vip_sg_ids"),
@@ -120,6 +119,7 @@ def _with_others(
     return dataclasses.replace(
         made,
         server_group_policy=policy,
+        lacking=_lacking(cast.kept, plan_members.kept_out(made.job, wanted, inventory)),
         groups_in_doubt=_groups_in_doubt(amphorae, inventory),
         release_when=when,
         left_out=cast.left_out,

@@ -114,7 +114,7 @@ def test_a_configuration_that_was_changed_is_sent_again(
     assert (world.undelivered(), world.reasons(lb)) == (0, ())
     (told,) = of(caplog, "somebody else has changed")
     assert before.id in told and "lb/haproxy.cfg" in told
-    watcher.look()
+    watcher.look(3 * INTERVAL)
     assert world.run_all() == []
     assert watcher.seen(lb).failures == 0
 
