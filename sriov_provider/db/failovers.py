@@ -88,16 +88,29 @@ def _ready() -> sa.ColumnElement[bool]:
 
 
 def suspects(session: Session) -> frozenset[str]:
-    """Load balancers with an amphora that serves and was never heard, or that lack one. No index
-    tells them, so this reads a bit of every load balancer: for once in a while.
+    """Load balancers with an amphora that serves and was never heard, or with too few of them. No
+    index tells them, so this reads a bit of every load balancer: for once in a while.
 
     :returns: no more than can be looked at
     """
     amphora, beat = models.Amphora, models.Heartbeat
     heard = sa.exists().where(beat.amphora_id == amphora.id)
-    query = sa.select(amphora.load_balancer_id).where(_ready(), ~heard).order_by(amphora.id)
-    lacking = (load_balancer_id for load_balancer_id, _, _ in _lacking(session))
-    return frozenset((*session.scalars(query.limit(MOST)), *lacking))
+    unheard = sa.select(amphora.load_balancer_id).where(_ready(), ~heard).order_by(amphora.id)
+    both = (unheard, _too_few())
+    return frozenset(i for query in both for i in session.scalars(query.limit(MOST)))
+
+
+def _too_few() -> sa.Select[Any]:
+    """As one join: a subquery for each load balancer takes MariaDB four times as long."""
+    amphora, lb = models.Amphora, models.LoadBalancer
+    owner, number = amphora.load_balancer_id.label("owner"), sa.func.count().label("number")
+    serving = sa.select(owner, number).where(_ready()).group_by(owner).subquery()
+    query = sa.select(lb.id).join(serving, serving.c.owner == lb.id, isouter=True)
+    return query.where(sa.func.coalesce(serving.c.number, 0) < _wanted())
+
+
+def _wanted() -> sa.ColumnElement[int]:
+    return sa.case((models.LoadBalancer.topology == "ACTIVE_STANDBY", 2), else_=1)
 
 
 def _silent(session: Session, latest: datetime.datetime) -> list[str]:
@@ -136,8 +149,7 @@ def _serving_of_wanted() -> sa.Select[Any]:
         .correlate(lb)
         .scalar_subquery()
     )
-    wanted = sa.case((lb.topology == "ACTIVE_STANDBY", 2), else_=1)
-    return sa.select(lb.id, serving.label("serving"), wanted.label("wanted")).limit(MOST)
+    return sa.select(lb.id, serving.label("serving"), _wanted().label("wanted")).limit(MOST)
 
 
 def _lack(query: sa.Select[Any]) -> sa.ColumnElement[bool]:
@@ -172,23 +184,17 @@ def _unfinished(session: Session) -> tuple[tuple[str, int, int], ...]:
     return _rows(session, query)
 
 
-def _lacking(
-    session: Session, among: Collection[str] | None = None
-) -> tuple[tuple[str, int, int], ...]:
-    """Load balancers that were built once and have fewer amphorae than there should be, with no job
-    that may change it; see :func:`_serving_of_wanted`. Not those that are on their way out.
-
-    :param among: of these; by default of all
+def _lacking(session: Session, among: Collection[str]) -> tuple[tuple[str, int, int], ...]:
+    """Those of these load balancers that were built once and have fewer amphorae than there should
+    be, with no job that may change it; not those on their way out. See :func:`_serving_of_wanted`.
     """
-    if among is not None and not among:
+    if not among:
         return ()
     lb, job, query = models.LoadBalancer, models.Job, _serving_of_wanted()
-    health = sa.exists().where(
-        models.Health.load_balancer_id == lb.id, models.Health.expected.is_not(None)
-    )
+    health, mine = models.Health, lb.id.in_(list(among))
+    built = sa.exists().where(health.load_balancer_id == lb.id, health.expected.is_not(None))
     busy = sa.exists().where(job.load_balancer_id == lb.id, job.state.in_(_UNFINISHED))
-    some = sa.true() if among is None else lb.id.in_(list(among))
-    query = query.where(some, health, ~busy, _lack(query), ~_going()).order_by(lb.id)
+    query = query.where(mine, built, ~busy, _lack(query), ~_going()).order_by(lb.id)
     return _rows(session, query)
 
 
