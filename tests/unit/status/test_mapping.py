@@ -156,6 +156,25 @@ def test_load_balancer_that_worked(action: Action) -> None:
     assert _told(_job(action, "lb"), "m1") == dict.fromkeys(ALL, ACTIVE) | {"m1": ERROR}
 
 
+# what waits behind a failover, and what it leaves to that
+WAITING = [
+    (_job(U, "l2"), {"lb", "l2", "pol2", "pol3", "r3"}),
+    (_job(D, "m3", "p2"), {"lb", "p2", "m3", "l1"}),
+    (_job(C, "l3"), {"lb"}),
+    (_job(C, "p3"), {"lb", "l1", "l2"}),
+    (_job(C, "m4", "p1"), {"lb", "p1", "l1", "l2"}),
+    (_job(F, "lb"), {"lb"}),
+]
+
+
+@pytest.mark.parametrize(("behind", "locked"), WAITING)
+def test_what_a_request_behind_it_has_locked_is_left_to_that(behind: Job, locked: set[str]) -> None:
+    told = statuses(_job(F, "lb"), TREE, {}, waiting=[behind])
+    assert {entry["id"] for group in told.values() for entry in group} == ALL - locked
+    root = ObjectType.LOADBALANCER, "lb"
+    assert statuses(_job(F, "lb"), TREE, {root: REASON}, waiting=[behind]) == {}
+
+
 def test_load_balancer_that_failed() -> None:
     assert _told(_job(C, "lb"), "lb") == dict.fromkeys(ALL, ERROR)
     for action in (U, F, D):

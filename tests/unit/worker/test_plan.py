@@ -19,7 +19,7 @@ from sriov_provider.records import (
     PortState,
 )
 from sriov_provider.worker import desired, plan
-from sriov_provider.worker.plan_model import Plan, ReleaseWhen
+from sriov_provider.worker.plan_model import Plan, ReleaseWhen, Retry
 from tests.unit.worker.plans import LB, NETWORKS, carry_out, damaged, facts, jobs, trees
 
 EMPTY = Inventory(None)
@@ -177,3 +177,13 @@ def test_strategy(case: Planned) -> None:
     first = lb.flavor.get("failover_strategy") == "release_first"
     assert made.release_when is (ReleaseWhen.BEFORE_BUILD if first else ReleaseWhen.BEFORE_PLUG)
     assert made.server_group_policy is None
+
+
+@given(planned())
+def test_a_failover_is_not_undone_for_a_member(case: Planned) -> None:
+    _, inventory, job, lb = case
+    whole = ObjectType.LOADBALANCER
+    job = dataclasses.replace(job, action=Action.FAILOVER, object_type=whole, object_id=LB)
+    last = dataclasses.replace(facts(), last_attempt=True)
+    assert plan.make(job, lb, inventory, facts()).retry_members is Retry.AGAIN
+    assert plan.make(job, lb, inventory, last).retry_members is Retry.LATER
