@@ -15,6 +15,7 @@ from tests.fakes import errors
 from tests.unit.worker.harness import World
 from tests.unit.worker.pairs import pair, place
 from tests.unit.worker.scenes import Scene, clean, working
+from tests.unit.worker.shape import leaked, shape
 from tests.unit.worker.test_watch import Watcher
 
 Break = Callable[[World, int], None]
@@ -149,3 +150,26 @@ def test_what_does_not_pass_is_not_tried_again(world: World) -> None:
     assert len(world.run_all()) == 1
     assert world.agent.provisioning(scene.direct) == "ERROR"
     assert states(world, scene.lb) == {AmphoraState.READY}
+
+
+def test_killed_at_any_call_of_such_a_failover(world: World) -> None:
+    scene = working(world)
+    neutron(world, 3)
+    by_user(world, scene)
+    with world.counted() as calls:
+        world.run_all()
+        made = list(calls.log)
+    expected = shape(world, scene.lb)
+    for index, verb in enumerate(made):
+        mend(world)
+        neutron(world, 3)
+        by_user(world, scene)
+        world.calls.forget()
+        world.calls.kill_at(index, "before")
+        world.run_all()
+        world.restart()
+        world.run_all()
+        where = f"killed at call {index} ({verb})"
+        assert shape(world, scene.lb) == expected, where
+        assert states(world, scene.lb) == {AmphoraState.READY}, where
+        assert leaked(world) == [], where
