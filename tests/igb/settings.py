@@ -20,7 +20,7 @@ class Settings:
     """:ivar cache: what is kept between runs
     :ivar accel: ``kvm`` or ``tcg``; empty: the better one that works
     :ivar limit: seconds after which the guest is ended, whatever it does
-    :ivar cycles: how often the port driver plugs; from 168 on it is killed thrice at each of its steps
+    :ivar cycles: how often the port driver plugs; with 168 it is killed thrice at each step
     :ivar local: check whole amphorae of the local compute driver too
     :ivar optional: it is no failure when the guest cannot be had
     """
