@@ -52,7 +52,8 @@ def octavia(tree: Mapping[str, Any], kind: str = "loadbalancer") -> Iterable[str
 
 def symbols(tree: Mapping[str, Any], held: Inventory, vip: str) -> dict[str, str]:
     """What each id and address stands for."""
-    names = {str(tree["id"]): "LB", vip: "VIP"}
+    # keepalived's names have no dashes
+    names = {str(tree["id"]): "LB", str(tree["id"]).replace("-", ""): "LB", vip: "VIP"}
     names |= dict(_named(tree))
     role = {a.id: a.role for a in held.amphorae}
     for amphora in held.amphorae:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from sriov_provider.records import Inventory
 from tests.matrix.leaks import Known
-from tests.matrix.shape import differences, octavia, substituted
+from tests.matrix.shape import differences, octavia, substituted, symbols
 
 TREE = {
     "id": "1",
@@ -38,6 +39,11 @@ def test_ids_in_names_of_files_give_way_too() -> None:
     assert substituted("/var/lib/a-b.sock 10.0.0.1.", {"a-b": "LB", "10.0.0.1": "VIP"}) == (
         "/var/lib/LB.sock VIP."
     )
+
+
+def test_keepalived_names_a_load_balancer_without_dashes() -> None:
+    names = symbols({"id": "a-b"}, Inventory(None), "10.0.0.1")
+    assert substituted("vrrp_instance ab {", names) == "vrrp_instance LB {"
 
 
 def test_the_order_of_lists_does_not_count() -> None:
