@@ -16,6 +16,7 @@ from oslo_config.fixture import Config
 
 from amphora_agent_ext import blueprint
 from amphora_agent_ext.apply import Firewall
+from amphora_agent_ext.configuration import Configuration
 from sriov_provider import tree
 from sriov_provider.amphora.base import AmphoraView, VipPlug
 from sriov_provider.amphora.model import Serving
@@ -76,7 +77,8 @@ class Amphora:
         app = flask.Flask("agent")
         app.register_blueprint(
             blueprint.create(
-                Firewall(self.space.name, self.directory / "rules", self.directory / "plugged")
+                Firewall(self.space.name, self.directory / "rules", self.directory / "plugged"),
+                Configuration(self.directory),
             )
         )
         answer = app.test_client().post("/1.0/security-group", json=told)
