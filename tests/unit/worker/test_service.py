@@ -69,7 +69,8 @@ def worker(
         f"firewall_check_interval = {LOOKS}\n"
         "lease_seconds = 20\nheartbeat_bind = 127.0.0.1:0\n[health_manager]\nheartbeat_key = key\n"
     )
-    fakes = Services(world.cloud, world.cloud, world.amphora, world.amphora, SETTINGS)
+    settings = dataclasses.replace(SETTINGS, firewall_check_interval=LOOKS)
+    fakes = Services(world.cloud, world.cloud, world.amphora, world.amphora, settings)
     monkeypatch.setattr(service, "services", lambda *_: fakes)
     monkeypatch.setattr(service, "AgentClient", lambda *_: Agent(world))
     monkeypatch.setattr(server, "build", lambda *_: Listener())
