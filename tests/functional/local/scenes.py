@@ -250,13 +250,14 @@ def main(name: str) -> int:
     try:
         globals()[name]()
     except BaseException:
-        _tell_logs()
+        tell_logs()
         raise
     print("held", flush=True)
     return 0
 
 
-def _tell_logs() -> None:
+def tell_logs() -> None:
+    """What amphorae have said so far."""
     for path in Path("/tmp").glob("*/state/*/files/var/log/*.log"):
         if path.name in ("init.log", "units.log"):
             print(f"--- {path}", path.read_text()[-6000:], sep="\n", flush=True)

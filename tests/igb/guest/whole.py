@@ -50,7 +50,11 @@ def life(ground: Ground) -> None:
         mock.patch.object(stage_lb, "Stage", OnVfs),
         mock.patch.object(client.AgentClient, "wait_ready", patient),
     ):
-        scenes.life()
+        try:
+            scenes.life()
+        except BaseException:
+            scenes.tell_logs()
+            raise
     for one in wires:
         for port in one.plugged():
             one.unplug(port.port_id)
