@@ -95,7 +95,8 @@ _COMMANDS = {
     "systemctl": python.script("systemctl"),
     "udp-masquerade.sh": _NOTHING,
 }
-# In the image's /usr/local/bin; where units look for them.
+# Where units look for the agent's commands. Amphorae see the host's own, below what is theirs.
+_USUAL = Path("/usr/local/bin")
 _AGENT_COMMANDS = ("sriov-amphora-agent", "sriov-amphora-firewall")
 _ELEMENT = "elements/sriov-amphora-agent/static/usr/lib/systemd/system"
 
@@ -132,7 +133,8 @@ def refresh(directory: Path, commands: Path) -> None:
         link.unlink(missing_ok=True)
         if not (commands / command).exists():
             raise _not_installed(f"there is no {command} in {commands}")
-        link.symlink_to(commands / command)
+        if commands.resolve() != _USUAL.resolve():  # it would be a link to itself
+            link.symlink_to(commands / command)
     shutil.copytree(
         package("amphora_agent_ext") / _ELEMENT, directory / "units", dirs_exist_ok=True
     )

@@ -195,6 +195,18 @@ def test_files_have_their_place_below_etc(tmp_path: Path, commands: Path, path: 
     assert caught.value.reason.code is Code.CONFIGURATION
 
 
+def test_commands_that_are_in_their_place_already(
+    tmp_path: Path, commands: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link to them would lie over what it leads to."""
+    files.lay_out(tmp_path / "a", "amphora-1", {}, commands)
+    assert (tmp_path / "a/bin/sriov-amphora-agent").is_symlink()
+    monkeypatch.setattr(files, "_USUAL", commands)
+    files.refresh(tmp_path / "a", commands)
+    assert not (tmp_path / "a/bin/sriov-amphora-agent").is_symlink()
+    assert (tmp_path / "a/bin/systemctl").exists()
+
+
 def test_without_an_agent(tmp_path: Path) -> None:
     with pytest.raises(ProviderError, match="there is no sriov-amphora-agent"):
         files.lay_out(tmp_path / "files", "a", {}, tmp_path)
