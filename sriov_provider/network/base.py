@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 
@@ -145,8 +145,12 @@ class NetworkClient(Protocol):
 
     def delete_port(self, port_id: str) -> None: ...
 
-    def ensure_security_group(self, name: str, owner: str) -> str:
-        """Id of the security group of this name; made when there is none."""
+    def ensure_security_group(self, name: str, owner: str, sure: Callable[[], None]) -> str:
+        """Id of the security group of this name; made when there is none.
+
+        :param sure: called right before one is made, as the look may have taken long: raises when
+            somebody else may be making it. Neutron takes several of one name
+        """
 
     def set_group_rules(self, group_id: str, rules: tuple[GroupRule, ...]) -> None:
         """Make the ingress rules of the group exactly these: missing ones are added before

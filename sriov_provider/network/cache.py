@@ -79,8 +79,8 @@ class CachedReads:
     def delete_port(self, port_id: str) -> None:
         self._client.delete_port(port_id)
 
-    def ensure_security_group(self, name: str, owner: str) -> str:
-        return self._client.ensure_security_group(name, owner)
+    def ensure_security_group(self, name: str, owner: str, sure: Callable[[], None]) -> str:
+        return self._client.ensure_security_group(name, owner, sure)
 
     def set_group_rules(self, group_id: str, rules: tuple[GroupRule, ...]) -> None:
         self._client.set_group_rules(group_id, rules)

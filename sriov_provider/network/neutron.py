@@ -108,10 +108,11 @@ class NeutronNetwork:
     def delete_port(self, port_id: str) -> None:
         self._neutron.delete(f"/ports/{port_id}")
 
-    def ensure_security_group(self, name: str, owner: str) -> str:
+    def ensure_security_group(self, name: str, owner: str, sure: Callable[[], None]) -> str:
         found = self.find_security_group(name)
         if found:
             return found
+        sure()
         body = {"security_group": {"name": name, "description": owner}}
         answer = self._neutron.call("POST", "/security-groups", json=body)
         return str(answer.body["security_group"]["id"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sriov_provider import cloud_errors
 from sriov_provider.network.base import FixedIp, GroupRule, Network, Port, PortSpec, Subnet
@@ -82,9 +82,10 @@ class FakeNetwork(State):
             self._drop_port(port_id)
 
     @verb
-    def ensure_security_group(self, name: str, owner: str) -> str:
+    def ensure_security_group(self, name: str, owner: str, sure: Callable[[], None]) -> str:
         found = self._group_named(name)
         if found is None:
+            sure()
             found = GroupRow(new_id(), name, owner)
             self.groups[found.id] = found
         return found.id

@@ -27,7 +27,8 @@ class EnsureSecurityGroup(Step):
         record, plan = _record(self.run), self.run.plan
         if record.security_group_id and Group.SECURITY not in plan.groups_in_doubt:
             return
-        group = self.run.network.ensure_security_group(plan.group_name, plan.owner)
+        network = self.run.network
+        group = network.ensure_security_group(plan.group_name, plan.owner, self.run.check_lease)
         if group != record.security_group_id:
             self.run.book.save_load_balancer(dataclasses.replace(record, security_group_id=group))
 

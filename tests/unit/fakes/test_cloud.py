@@ -136,7 +136,7 @@ def test_ports_are_found_by_owner_and_updated() -> None:
     port = direct_port(cloud)
     cloud.add_port("vip-port", "vip-subnet")
     assert [p.id for p in cloud.ports("lb-1")] == [port.id]
-    group = cloud.ensure_security_group("lb-1", "lb-1")
+    group = cloud.ensure_security_group("lb-1", "lb-1", lambda: None)
     cloud.update_port(
         port.id, allowed_addresses=("10.0.0.9",), security_groups=(group,), qos_policy_id="gold"
     )
@@ -148,7 +148,7 @@ def test_ports_are_found_by_owner_and_updated() -> None:
 
 def test_security_group_in_use_is_not_deleted() -> None:
     cloud = make_cloud()
-    group = cloud.ensure_security_group("lb-1", "lb-1")
+    group = cloud.ensure_security_group("lb-1", "lb-1", lambda: None)
     cloud.set_group_rules(group, (GroupRule("IPv4", "tcp", 80),))
     assert cloud.groups[group].rules == (GroupRule("IPv4", "tcp", 80),)
     spec = PortSpec("p", "lb-1", "vip-net", (), "normal", security_groups=(group,))

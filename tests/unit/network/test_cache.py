@@ -40,7 +40,7 @@ def test_failures_are_not_remembered() -> None:
 
 def test_everything_else_goes_through() -> None:
     cloud, cached = make()
-    group = cached.ensure_security_group("lb", "lb")
+    group = cached.ensure_security_group("lb", "lb", lambda: None)
     cached.set_group_rules(group, (GroupRule("IPv4", "tcp", 80),))
     assert cached.find_security_group("lb") == group
     port = cached.create_port(PortSpec("p", "lb", "net", ("sub",), "direct"))

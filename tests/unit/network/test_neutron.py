@@ -17,6 +17,7 @@ from sriov_provider.network.base import (
     Subnet,
 )
 from sriov_provider.network.neutron import NeutronNetwork
+from tests.fakes import errors
 from tests.fakes.services import Services
 
 NET = "/network/v2.0"
@@ -251,13 +252,26 @@ def test_delete_that_is_refused(services: Services, neutron: NeutronNetwork) -> 
         neutron.delete_port("port-1")
 
 
+def test_a_security_group_that_somebody_else_may_be_making_is_not_made(
+    services: Services, neutron: NeutronNetwork
+) -> None:
+    services.answer("GET", f"{NET}/security-groups", {"security_groups": []})
+
+    def sure() -> None:
+        raise errors.timeout()
+
+    with pytest.raises(ProviderError):
+        neutron.ensure_security_group("lb-1", "owner", sure)
+    assert services.calls(method="POST") == []
+
+
 def test_security_group_is_found_or_made(services: Services, neutron: NeutronNetwork) -> None:
     path = f"{NET}/security-groups"
     services.answer("GET", path, {"security_groups": []})
     services.answer("GET", path, {"security_groups": [{"id": "sg-1"}]})
     services.answer("POST", path, {"security_group": {"id": "sg-1"}}, 201)
-    assert neutron.ensure_security_group("lb-1", "owner") == "sg-1"
-    assert neutron.ensure_security_group("lb-1", "owner") == "sg-1"
+    assert neutron.ensure_security_group("lb-1", "owner", lambda: None) == "sg-1"
+    assert neutron.ensure_security_group("lb-1", "owner", lambda: None) == "sg-1"
     assert neutron.find_security_group("lb-1") == "sg-1"
     assert services.last("POST").body == {
         "security_group": {"name": "lb-1", "description": "owner"}

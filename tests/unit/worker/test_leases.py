@@ -193,3 +193,27 @@ def test_failure_of_a_lost_lease_is_not_recorded(world: World) -> None:
         raise AssertionError("the lost lease went unnoticed")
     assert world.reasons(job.load_balancer_id) == ()
     assert world.undelivered() == 0
+
+
+def test_what_is_looked_for_too_long_is_not_made(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has the job by then makes a security group, and Neutron takes two of one name."""
+    job, look = claimed(world), world.cloud._group_named
+    lost = threading.Event()
+
+    def long(name: str) -> object:
+        lost.set()
+        return look(name)
+
+    def check(one: Job) -> None:
+        if lost.is_set():
+            raise jobs.lost(one)
+
+    monkeypatch.setattr(world.cloud, "_group_named", long)
+    world.check_lease = check
+    with pytest.raises(ProviderError) as caught:
+        world.runner.run(job)
+    assert caught.value.reason.code is Code.LEASE_LOST
+    assert lost.is_set()
+    assert world.cloud.groups == {}
