@@ -118,7 +118,9 @@ def _certificates(place: Path) -> None:
     """One authority for both sides, and the controller's certificate."""
     openssl = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-sha256")
     ca = ("-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=authority")
-    more = ("-addext", "basicConstraints=critical,CA:TRUE")
+    # Python 3.13 wants to be told what the key is for.
+    usage = "keyUsage=critical,keyCertSign,cRLSign"
+    more = ("-addext", "basicConstraints=critical,CA:TRUE", "-addext", usage)
     _run(place, *openssl, *ca, *more)
     request = ("openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=controller")
     _run(place, *request, "-keyout", "client.key", "-out", "client.csr")
