@@ -202,7 +202,7 @@ def _statistics(n: int, _now: datetime.datetime, _heard: float) -> Iterator[Row]
 def _firewall_check(n: int, now: datetime.datetime, _heard: float) -> Iterator[Row]:
     yield {
         "amphora_id": ident("amphora", n),
-        "due_at": now + datetime.timedelta(seconds=5 + n % 10),
+        "due_at": now + datetime.timedelta(seconds=3600 + n % 10),
         "checked_at": now,
         "failures": 0,
         "drifts": 0,
