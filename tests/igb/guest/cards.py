@@ -12,8 +12,9 @@ from tests.functional.netns import run
 
 VFS = 4
 _SYS = Path("/sys/class/net")
-# What comes and goes by itself. The permanent address is what the card told at its last reset.
-_VOLATILE = ("stats64", "stats", "operstate", "flags", "ifindex", "linkmode", "permaddr")
+# What comes and goes by itself. The permanent address is what the card told at its last reset; the
+# kernel gives an interface its queue when it is brought up for the first time.
+_VOLATILE = ("stats64", "stats", "operstate", "flags", "ifindex", "linkmode", "permaddr", "qdisc")
 
 
 @dataclass(frozen=True)

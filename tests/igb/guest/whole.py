@@ -10,6 +10,7 @@ from unittest import mock
 from sriov_provider.portdriver import entered
 from sriov_provider.portdriver.base import Settings
 from sriov_provider.portdriver.host import HostPorts
+from sriov_provider.portdriver.links import KernelLinks
 from tests.igb.guest.ground import PHYSNET, STATE, Ground
 
 # Where the image has the agent's.
@@ -70,9 +71,17 @@ class _Counting(HostPorts):
     def unplug(self, neutron_port_id: str) -> None:
         for port in self.plugged():
             if port.port_id == neutron_port_id:
-                count = functools.partial(_packets, port.name)
-                self._ground.saw(port.device, entered.inside(port.namespace, count))
+                self._count(port.device)
         super().unplug(neutron_port_id)
+
+    def _count(self, device: str) -> None:
+        """Wherever its interface is: an agent moves it on into a namespace of its own."""
+        links = KernelLinks()
+        for space in (None, *links.namespaces()):
+            for link in links.all(space):
+                if link.parent == device:
+                    told = entered.inside(space, functools.partial(_packets, link.name))
+                    self._ground.saw(device, told)
 
 
 def _packets(name: str) -> tuple[int, int]:
