@@ -68,6 +68,10 @@ def settings(ground: Ground) -> None:
         _set(card.pf, "trust", "off")
         _set(card.pf, "max_tx_rate", "0")
         run("ip", "link", "set", name, "mtu", "1500")
+        # Now and then igb has heard the VF's own address at the reset that goes with a new MTU.
+        own = original[card.addresses()[0]]["pf"]["address"]
+        if card.vf(card.addresses()[0])["address"] != own:
+            _set(card.pf, "mac", own)
     ground.same(original)
 
 
