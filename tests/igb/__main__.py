@@ -1,4 +1,4 @@
-"""``python -m tests.igb [NAME...]``: checks on SR-IOV VFs, in a guest with two emulated cards.
+"""``python -m tests.igb [NAME...]``: checks on SR-IOV VFs, in guests with two emulated cards.
 
 NAME: only checks whose names hold one of these. ``SRIOV_IGB_*`` (settings.py) say the rest.
 """
@@ -12,10 +12,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from tests.igb import brought, qemu, rendered, report, trees
-from tests.igb.guest.checks import names
+from tests.igb.guest.checks import CHECKS, guests
 from tests.igb.initrd import ALIVE
 from tests.igb.settings import RULE, Settings, Unavailable, from_environment
 
@@ -27,7 +29,8 @@ LEFT_OUT = """\
 BOOT = 90.0
 BOOTS = 3
 STOPPED = f"The guest's kernel did not get to its first process within {BOOT:.0f} s."
-NOT_ROOT = "root is needed to make the guest's image"
+ENDED = object()
+NOT_ROOT = "root is needed to make the guests' image"
 
 
 def interrupt(*_: object) -> None:
@@ -35,45 +38,65 @@ def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def guest(settings: Settings, words: list[str], run: qemu.Run) -> tuple[list[report.Result], bool]:
-    """What its checks came to; one whose kernel stops before any of them is started again."""
+Guest = Iterator[None]
+
+
+class Told:
+    """What a guest came to.
+
+    :ivar results: of its checks so far
+    :ivar ended: it got to its last line
+    """
+
+    def __init__(self) -> None:
+        self.results: list[report.Result] = []
+        self.ended = False
+
+
+def guest(settings: Settings, words: list[str], run: qemu.Run, told: Told) -> Guest:
+    """Goes on with each step; one whose kernel stops before any check is started again."""
     for _ in range(BOOTS):
         with qemu.started(words, run) as process:
-            if booted(process, run):
-                return watch(settings, process, run)
+            if (yield from booted(process, run)):
+                yield from watch(settings, process, run, told)
+                return
         print(STOPPED, flush=True)
-    return [], False
 
 
-def booted(process: subprocess.Popen[bytes], run: qemu.Run, seconds: float = BOOT) -> bool:
+def booted(
+    process: subprocess.Popen[bytes], run: qemu.Run, seconds: float = BOOT
+) -> Generator[None, None, bool]:
     """Whether it got to its first process in time."""
     deadline = time.monotonic() + seconds
     while process.poll() is None and time.monotonic() < deadline:
         if any(ALIVE in line for line in _lines(run.console)):
             return True
-        time.sleep(0.2)
+        yield
     return False
 
 
-def watch(
-    settings: Settings, process: subprocess.Popen[bytes], run: qemu.Run
-) -> tuple[list[report.Result], bool]:
-    """A guest to its end; results are printed as they come."""
-    seen: list[report.Result] = []
+def watch(settings: Settings, process: subprocess.Popen[bytes], run: qemu.Run, told: Told) -> Guest:
+    """To its end; results are printed as they come."""
     deadline = time.monotonic() + settings.limit
     alive = True
-    while alive:
-        time.sleep(0.2)
+    while alive and not told.ended and time.monotonic() < deadline:
+        yield
         alive = process.poll() is None
-        found, ended = report.results(_lines(run.results))
-        for result in found[len(seen) :]:
+        found, told.ended = report.results(_lines(run.results))
+        for result in found[len(told.results) :]:
             print(report.told(result), flush=True)
-        seen = found
-        if ended or time.monotonic() > deadline:
-            break
-    if time.monotonic() > deadline:
+        told.results = found
+    if alive and not told.ended:
         print(f"The guest was ended after {settings.limit:.0f} s.")
-    return report.results(_lines(run.results))
+
+
+def together(guests: Iterable[Guest], interval: float = 0.2) -> None:
+    """All of them, side by side, to their ends."""
+    with ExitStack() as stack:
+        running = [stack.enter_context(closing(one)) for one in guests]
+        while running:
+            running = [one for one in running if next(one, ENDED) is not ENDED]
+            time.sleep(interval)
 
 
 def _lines(path: Path) -> list[str]:
@@ -84,7 +107,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def check(settings: Settings, wanted: list[str]) -> int:
-    """Image, guest, summary; the exit code."""
+    """Image, guests, summary; the exit code."""
     begun = time.monotonic()
     image, made = trees.image(settings)
     took = time.monotonic() - begun
@@ -92,19 +115,31 @@ def check(settings: Settings, wanted: list[str]) -> int:
     directory = Path(tempfile.mkdtemp(prefix="run-", dir=settings.cache))
     try:
         accel, why = qemu.accelerator(image, directory, settings.accel)
-        print(f"Guest runs on {accel}" + (f" ({why})" if why else ""), flush=True)
-        plan = {"checks": wanted, "cycles": settings.cycles}
-        disk = brought.disk(directory, rendered.everything(), plan)
-        run = qemu.Run(directory, disk)
-        found, ended = guest(settings, qemu.command(image, run, accel), run)
-        log = shutil.copy(run.console, settings.cache / "console.log")
-        text, code = report.summary(found, ended, wanted)
-        if not ended:
-            print("\n".join(["End of its console:", *_lines(run.console)[-40:]]))
-        print(f"{text}\nin {time.monotonic() - begun:.0f} s; the guest's console: {log}")
+        print(f"Guests run on {accel}" + (f" ({why})" if why else ""), flush=True)
+        parts = guests(wanted)
+        runs = [_brought(settings, directory / name, names) for name, names in parts.items()]
+        told = [Told() for _ in runs]
+        together(
+            guest(settings, qemu.command(image, run, accel), run, one)
+            for run, one in zip(runs, told, strict=True)
+        )
+        for run, one in zip(runs, told, strict=True):
+            shutil.copy(run.console, settings.cache / f"{run.directory.name}.log")
+            if not one.ended:
+                print("\n".join(["End of its console:", *_lines(run.console)[-40:]]))
+        results = [result for one in told for result in one.results]
+        text, code = report.summary(results, all(one.ended for one in told), wanted)
+        took = time.monotonic() - begun
+        print(f"{text}\nin {took:.0f} s; the guests' consoles: {settings.cache}/*.log")
         return code
     finally:
         shutil.rmtree(directory)
+
+
+def _brought(settings: Settings, directory: Path, wanted: Sequence[str]) -> qemu.Run:
+    directory.mkdir()
+    plan = {"checks": wanted, "cycles": settings.cycles}
+    return qemu.Run(directory, brought.disk(directory, rendered.everything(), plan))
 
 
 def main(arguments: list[str]) -> int:
@@ -114,7 +149,9 @@ def main(arguments: list[str]) -> int:
         print(LEFT_OUT.format(rule=RULE, why=NOT_ROOT), flush=True)
         return 0
     wanted = [
-        n for n in names(settings.local) if not arguments or any(part in n for part in arguments)
+        check.name
+        for check in CHECKS
+        if not arguments or any(part in check.name for part in arguments)
     ]
     signal.signal(signal.SIGTERM, interrupt)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from importlib.metadata import version
+from importlib import metadata
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -16,14 +16,11 @@ OUTSIDE = ("qemu-system-x86", "linux-image-amd64", "busybox-static")
 GUEST = (
     *("iproute2", "iputils-ping", "nftables", "ipvsadm", "keepalived", "haproxy"),
     *("kmod", "procps", "python3", "python3-nftables"),
-    *("python3-oslo.config", "python3-oslo.log"),
+    *("openssl", "curl"),
 )
-# More, for whole amphorae on the guest itself; their agent is not packaged.
-LOCAL = ("openssl", "curl")
-LOCAL_EXTRAS = ("worker", "agent")
+# Of the project: its dependencies.
+EXTRAS = ("worker", "agent")
 CONSTRAINTS = HERE.parent / "demo/constraints.txt"
-# Pure Python, taken from here: the release's own is older than the agent asks for.
-CARRIED = "pyroute2"
 # Below lib/modules/VERSION/kernel; everything else has nothing to do with networks.
 MODULES = (
     *("net/**/*", "lib/**/*", "crypto/**/*", "arch/x86/crypto/*", "drivers/net/*"),
@@ -35,12 +32,9 @@ MODULES = (
 FIRST = ("virtio_blk", "ext4", "crc32c_generic")
 
 
-def key(local: bool) -> str:
-    """Of everything that goes into an image.
-
-    :param local: with what whole amphorae need
-    """
+def key() -> str:
+    """Of everything that goes into an image."""
     sources = [HERE / name for name in ("recipe.py", "trees.py", "site.py", "initrd.py")]
-    sources += [CONSTRAINTS] * local
-    parts = [version(CARRIED), *(path.read_text() for path in sources)]
+    parts = [path.read_text() for path in (*sources, CONSTRAINTS)]
+    parts += sorted(metadata.requires("octavia-sriov-provider") or ())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

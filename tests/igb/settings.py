@@ -21,7 +21,6 @@ class Settings:
     :ivar accel: ``kvm`` or ``tcg``; empty: the better one that works
     :ivar limit: seconds after which the guest is ended, whatever it does
     :ivar cycles: how often the port driver plugs; with 168 it is killed thrice at each step
-    :ivar local: check whole amphorae of the local compute driver too
     :ivar optional: it is no failure when the guest cannot be had
     """
 
@@ -29,20 +28,17 @@ class Settings:
     accel: str
     limit: float
     cycles: int
-    local: bool
     optional: bool
 
 
 def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
     """What ``SRIOV_IGB_*`` says."""
     cycles = int(env.get("SRIOV_IGB_CYCLES", "8"))
-    local = env.get("SRIOV_IGB_LOCAL", "") not in ("", "0")
     caches = Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Settings(
         cache=Path(env.get("SRIOV_IGB_DIR") or caches / "octavia-sriov-provider" / "igb"),
         accel=env.get("SRIOV_IGB_ACCEL", ""),
-        limit=float(env.get("SRIOV_IGB_LIMIT", 1200 + 15 * cycles + 900 * local)),
+        limit=float(env.get("SRIOV_IGB_LIMIT", 1200 + 15 * cycles)),
         cycles=cycles,
-        local=local,
         optional=env.get("SRIOV_IGB_OPTIONAL", "") not in ("", "0"),
     )

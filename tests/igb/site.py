@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import subprocess
 from importlib import metadata
@@ -23,22 +22,16 @@ sys.exit({function}())
 _AGENT = ("octavia", "amphora_agent_ext")
 
 
-def fill(inside: Path, log: Path, local: bool) -> None:
+def fill(inside: Path, log: Path) -> None:
     """Install them into the guest's tree and compile them, for it is slow at that.
 
-    :param local: with what whole amphorae need
     :raises Unavailable: packages cannot be had
     """
     (python,) = (inside / "usr/lib").glob("python3.*")
     packages = inside / "usr/local/lib" / python.name / "dist-packages"
     packages.mkdir(parents=True, exist_ok=True)
-    if local:
-        _install(packages, python.name.removeprefix("python"), log)
-        _scripts(inside / "usr/local/bin")
-    else:
-        found = importlib.util.find_spec(recipe.CARRIED)
-        assert found and found.submodule_search_locations
-        shutil.copytree(found.submodule_search_locations[0], packages / recipe.CARRIED)
+    _install(packages, python.name.removeprefix("python"), log)
+    _scripts(inside / "usr/local/bin")
     within = f"/{packages.relative_to(inside)}"
     run(log, "chroot", str(inside), "python3", "-m", "compileall", "-qq", "-j2", within)
 
@@ -48,7 +41,7 @@ def _install(packages: Path, release: str, log: Path) -> None:
     command = ("pip", "install", "--target", str(packages), "--python-version", release)
     platform = ("--python-platform", "x86_64-unknown-linux-gnu", "-c", str(recipe.CONSTRAINTS))
     wanted = ["-r", str(ROOT / "pyproject.toml")]
-    for extra in recipe.LOCAL_EXTRAS:
+    for extra in recipe.EXTRAS:
         wanted += ["--extra", extra]
     try:
         run(log, _uv(), *command, *platform, *wanted)

@@ -63,7 +63,7 @@ def image(settings: Settings) -> tuple[Image, bool]:
 
     :raises Unavailable: it cannot be made here
     """
-    kept = settings.cache / _name(settings.local)
+    kept = settings.cache / f"image-{recipe.key()}"
     if kept.exists():
         return Image(kept), False
     if platform.machine() != "x86_64":
@@ -71,29 +71,25 @@ def image(settings: Settings) -> tuple[Image, bool]:
     part = settings.cache / f"part-{kept.name}"
     part.mkdir()
     try:
-        _make(Image(part), settings.cache / "build.log", settings.local)
+        _make(Image(part), settings.cache / "build.log")
         part.replace(kept)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     for old in settings.cache.glob("image-*"):
-        if old.name not in (_name(True), _name(False)):
+        if old != kept:
             shutil.rmtree(old)
     return Image(kept), True
 
 
-def _name(local: bool) -> str:
-    return f"image-{recipe.key(local)}"
-
-
-def _make(made: Image, log: Path, local: bool) -> None:
+def _make(made: Image, log: Path) -> None:
     log.write_text("")
     _tools(log)
     mirror = _mirror()
     inside = made.root / "inside"
     _bootstrap(made.outside, "extract", recipe.OUTSIDE, mirror, log)
-    _bootstrap(inside, "minbase", recipe.GUEST + recipe.LOCAL * local, mirror, log)
+    _bootstrap(inside, "minbase", recipe.GUEST, mirror, log)
     _kernel(made, inside, log)
-    site.fill(inside, log, local)
+    site.fill(inside, log)
     options = ("-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d")
     run(log, "mke2fs", *options, str(inside), str(made.disk), "3G")
     shutil.rmtree(inside)

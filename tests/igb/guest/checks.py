@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 class Check:
     """:ivar function: ``MODULE:FUNCTION`` beside this module; takes the ground it stands on
     :ivar limit: seconds
-    :ivar local: only where whole amphorae are checked
+    :ivar guest: which one; each has cards of its own, and they run side by side
     :ivar for_each: as many more for each cycle that was asked for
     """
 
@@ -17,7 +18,7 @@ class Check:
     function: str
     limit: float = 300.0
     for_each: float = 0.0
-    local: bool = False
+    guest: str = "cards"
 
 
 CHECKS = (
@@ -32,10 +33,17 @@ CHECKS = (
     Check("SCTP listener: firewall, LVS and traffic", "balancing:sctp"),
     Check("a VIP moves between VFs of two cards", "pair:moves"),
     Check("the port driver killed in the middle of its steps", "cycle:kills", for_each=15.0),
-    Check("an amphora of the local compute driver", "whole:life", 900.0, local=True),
+    Check("an amphora of the local compute driver", "whole:life", 900.0, guest="amphora"),
 )
 
 
-def names(local: bool = False) -> list[str]:
-    """:param local: whether the guest has what whole amphorae need"""
-    return [check.name for check in CHECKS if local or not check.local]
+def guests(wanted: Collection[str]) -> dict[str, list[str]]:
+    """Names of guests, each with the names of what it checks; pure.
+
+    :param wanted: names of checks
+    """
+    found: dict[str, list[str]] = {}
+    for check in CHECKS:
+        if check.name in wanted:
+            found.setdefault(check.guest, []).append(check.name)
+    return found

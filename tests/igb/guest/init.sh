@@ -1,7 +1,7 @@
 #!/bin/sh
 # The guest's first process once its disks are there.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-export HOME=/root LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
+export HOME=/root LANG=C.UTF-8
 mount -t tmpfs -o mode=755 run /run
 mount -t tmpfs tmp /tmp
 mkdir -p /run/netns /run/lock /dev/pts /dev/shm

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.igb import qemu, site
 from tests.igb.guest import checks
 from tests.igb.initrd import ALIVE
 from tests.igb.qemu import Run
+from tests.igb.report import Result
 from tests.igb.settings import from_environment
 from tests.igb.trees import Image
 
@@ -55,14 +57,13 @@ def test_a_guest_ends_with_who_started_it() -> None:
 
 def test_settings_of_the_environment(tmp_path: Path) -> None:
     told = from_environment({"SRIOV_IGB_DIR": str(tmp_path), "SRIOV_IGB_CYCLES": "2"})
-    assert (told.cache, told.cycles, told.local, told.optional) == (tmp_path, 2, False, False)
+    assert (told.cache, told.cycles, told.optional) == (tmp_path, 2, False)
     assert from_environment({"SRIOV_IGB_OPTIONAL": "1", "HOME": "/"}).optional
     assert from_environment({"XDG_CACHE_HOME": "/c"}).cache == Path("/c/octavia-sriov-provider/igb")
 
 
 def test_checks_are_there_and_have_names_of_their_own() -> None:
-    assert len(set(checks.names(local=True))) == len(checks.CHECKS)
-    assert set(checks.names()) < set(checks.names(local=True))
+    assert len({check.name for check in checks.CHECKS}) == len(checks.CHECKS)
     for check in checks.CHECKS:
         module, function = check.function.split(":")
         source = Path(checks.__file__).with_name(f"{module}.py").read_text()
@@ -90,7 +91,16 @@ def test_a_guest_that_stops_on_its_way_is_noticed(
 ) -> None:
     run = Run(tmp_path, None)
     with qemu.started(["sh", "-c", f"({script}) > {run.console}"], run) as process:
-        assert main.booted(process, run, 1.0) is expected
+        assert _returned(main.booted(process, run, 1.0)) is expected
+
+
+def _returned(steps: Generator[None, None, bool]) -> bool:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return bool(end.value)
+        time.sleep(0.05)
 
 
 def test_a_guest_that_stops_is_started_again_but_not_for_ever(
@@ -99,6 +109,45 @@ def test_a_guest_that_stops_is_started_again_but_not_for_ever(
     run = Run(tmp_path, None)
     words = ["sh", "-c", f"echo >> {tmp_path}/starts"]
     settings = from_environment({"SRIOV_IGB_DIR": str(tmp_path)})
-    assert main.guest(settings, words, run) == ([], False)
+    told = main.Told()
+    main.together([main.guest(settings, words, run, told)])
+    assert (told.results, told.ended) == ([], False)
     assert len((tmp_path / "starts").read_text().splitlines()) == main.BOOTS
     assert capsys.readouterr().out.count(main.STOPPED) == main.BOOTS
+
+
+def test_each_check_is_of_one_guest() -> None:
+    names = [check.name for check in checks.CHECKS]
+    parts = checks.guests(names)
+    assert len(parts) == 2
+    assert sorted(name for part in parts.values() for name in part) == sorted(names)
+    assert checks.guests(names[:1]) == {checks.CHECKS[0].guest: names[:1]}
+
+
+def test_guests_run_side_by_side_and_all_end_with_an_interrupt(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = from_environment({"SRIOV_IGB_DIR": str(tmp_path)})
+    told = [main.Told(), main.Told()]
+    ended: list[int] = []
+
+    def started(number: int) -> main.Guest:
+        run = Run(tmp_path / str(number), None)
+        run.directory.mkdir()
+        line = Result(f"check {number}", "passed", 1.0).line()
+        script = f"echo {ALIVE} > {run.console}; echo '{line}' > {run.results}; sleep 600"
+        try:
+            yield from main.guest(settings, ["sh", "-c", script], run, told[number])
+        finally:
+            ended.append(number)
+
+    def interrupted() -> main.Guest:
+        while not all(one.results for one in told):
+            yield
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        main.together([started(0), started(1), interrupted()])
+    assert sorted(ended) == [0, 1]
+    out = capsys.readouterr().out
+    assert "check 0" in out and "check 1" in out
