@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from sriov_provider.db.engine import Sessions
@@ -16,11 +17,15 @@ T = TypeVar("T")
 
 
 class MortalSessions(Sessions):
-    """:ivar dead: the worker is gone; nothing is read or written any more"""
+    """
+    :ivar dead: the worker is gone; nothing is read or written any more
+    :ivar answers: of how many commits the answers arrive before one is lost; None: all
+    """
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self.dead = False
+        self.answers: int | None = None
 
     @property
     def engine(self) -> sa.Engine:
@@ -46,6 +51,16 @@ class MortalSessions(Sessions):
     def read(self, work: Callable[[Session], T]) -> T:
         self._check()
         return super().read(work)
+
+    def _once(self, work: Callable[[Session], T], read_only: bool = False) -> T:
+        done = super()._once(work, read_only)
+        if self.answers is not None and not read_only:
+            self.answers -= 1
+            if self.answers < 0:
+                self.answers = None
+                lost = ConnectionResetError("the server has gone away")
+                raise OperationalError("COMMIT", {}, lost, connection_invalidated=True)
+        return done
 
     def _check(self) -> None:
         if self.dead:
