@@ -95,7 +95,7 @@ def test_what_is_news(fingerprint: str | None, same: bool, incomplete: bool) -> 
         (Expected(frozenset({"listener", "other"})), {"other"}),
         (Expected(frozenset({"listener", "other"}), busy=True), set()),
     ],
-    ids=str,
+    ids=["unknown", "no listener", "told", "not told", "busy"],
 )
 def test_what_is_lacking(expected: Expected, lacking: set[str]) -> None:
     assert judge.lacking(beat(), expected) == lacking
