@@ -136,6 +136,17 @@ class HostPorts:
             for claim in self._claims.of_port(neutron_port_id):
                 self._drivers[claim.driver].release(claim)
 
+    def unplug_endpoint(self, endpoint_id: str, neutron_port_id: str) -> None:
+        """As :meth:`unplug`, but not what was plugged for somebody else meanwhile.
+
+        :param endpoint_id: of the container engine that had asked for it
+        """
+        with self._claims.locked():
+            for claim in self._claims.of_port(neutron_port_id):
+                # One that was set up for an endpoint and got no further belongs to nobody yet.
+                if claim.endpoint == endpoint_id or (not claim.endpoint and claim.namespace is None):
+                    self._drivers[claim.driver].release(claim)
+
     def plugged(self) -> tuple[Plugged, ...]:
         """The ports that are where they were put, as disk and kernel tell."""
         return tuple(_plugged(c) for c in self._claims.all() if self._whole(c))

@@ -27,8 +27,8 @@ class Drivers(Protocol):
     def driver(self, neutron_port: Json, network: Json | None) -> PortDriver:
         """The one that serves a port, which is bound to this host or could not be."""
 
-    def unplug(self, neutron_port_id: str) -> None:
-        """Take away what any of them has plugged; nothing is fine."""
+    def unplug_endpoint(self, endpoint_id: str, neutron_port_id: str) -> None:
+        """Take away what any of them has plugged for this endpoint; nothing is fine."""
 
 
 class RemoteDriver:
@@ -162,7 +162,7 @@ class RemoteDriver:
 
     def _unplug(self, endpoint_id: str, *port_ids: str) -> None:
         for port_id in port_ids:
-            self._drivers.unplug(port_id)
+            self._drivers.unplug_endpoint(endpoint_id, port_id)
             self._neutron.give_back(port_id, endpoint_id)
         self._state.forget_endpoint(endpoint_id)
 

@@ -420,6 +420,28 @@ def test_interfaces_of_a_container_engine_are_let_alone(one: Host) -> None:
     assert one.ports.reconcile([]).released == (P1,)
 
 
+def test_an_endpoint_takes_along_nothing_but_its_own(one: Host) -> None:
+    one.sriov.create_host_iface("endpoint", PORT, [], VLAN)
+    one.ports.unplug_endpoint("other", P1)
+    assert one.sriov.claim(P1) is not None
+    one.ports.unplug_endpoint("endpoint", P1)
+    assert one.sriov.claim(P1) is None
+
+    one.sriov.create_host_iface("endpoint", PORT, [], VLAN)
+    plug(one)
+    one.ports.unplug_endpoint("endpoint", P1)
+    assert [p.port_id for p in one.ports.plugged()] == [P1]
+
+
+def test_an_endpoint_that_got_no_further_is_taken_back(one: Host) -> None:
+    one.sriov.create_host_iface("endpoint", PORT, [], VLAN)
+    claim = one.sriov.claim(P1)
+    assert claim is not None
+    one.machine.claims.write(dataclasses.replace(claim, endpoint=""))
+    one.ports.unplug_endpoint("endpoint", P1)
+    assert one.sriov.claim(P1) is None
+
+
 def test_limits_and_links(one: Host) -> None:
     policy = {"rules": [{"type": "bandwidth_limit", "max_kbps": 20_000}]}
     plug(one, qos_policy=policy)

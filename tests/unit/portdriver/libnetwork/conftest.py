@@ -61,10 +61,11 @@ class Drivers:
     def get_container_iface_name(self, port: Mapping[str, Any]) -> str:
         return "if" + port["id"][:8]
 
-    def unplug(self, port_id: str) -> None:
+    def unplug_endpoint(self, endpoint_id: str, port_id: str) -> None:
         if self.stuck:
             raise cloud_error("interface is stuck")
-        self.plugged = {e: p for e, p in self.plugged.items() if p != port_id}
+        if self.plugged.get(endpoint_id) == port_id:
+            del self.plugged[endpoint_id]
 
 
 @dataclasses.dataclass
