@@ -143,8 +143,9 @@ class HostPorts:
         """
         with self._claims.locked():
             for claim in self._claims.of_port(neutron_port_id):
-                # One that was set up for an endpoint and got no further belongs to nobody yet.
-                if claim.endpoint == endpoint_id or (not claim.endpoint and claim.namespace is None):
+                # What was set up for an endpoint and got no further is on record as nobody's.
+                nobodys = not claim.endpoint and claim.namespace is None
+                if nobodys or claim.endpoint == endpoint_id:
                     self._drivers[claim.driver].release(claim)
 
     def plugged(self) -> tuple[Plugged, ...]:
