@@ -132,13 +132,15 @@ def _far_present(stage: Stage) -> None:
 
 
 def _far_create(stage: Stage) -> str:
+    balancer = stage.find(KEEP)  # afterwards the API may be away
     _post(stage, f"pools/{_pool(stage).id}/members", "member", member("far", stage))
-    return str(stage.find(KEEP).id)
+    return str(balancer.id)
 
 
 def _far_delete(stage: Stage) -> str:
+    balancer = stage.find(KEEP)
     stage.octavia.delete_member(_far(stage).id, _pool(stage))
-    return str(stage.find(KEEP).id)
+    return str(balancer.id)
 
 
 def failover(name: str) -> Callable[[Stage], str]:
