@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -29,16 +29,15 @@ LEFT_OUT = """\
 BOOT = 90.0
 BOOTS = 3
 STOPPED = f"The guest's kernel did not get to its first process within {BOOT:.0f} s."
-ENDED = object()
 NOT_ROOT = "root is needed to make the guests' image"
+ENDED = object()
+
+Guest = Generator[None, None, None]
 
 
 def interrupt(*_: object) -> None:
     """SIGTERM ends the run as Ctrl-C does."""
     raise KeyboardInterrupt
-
-
-Guest = Iterator[None]
 
 
 class Told:
@@ -90,10 +89,10 @@ def watch(settings: Settings, process: subprocess.Popen[bytes], run: qemu.Run, t
         print(f"The guest was ended after {settings.limit:.0f} s.")
 
 
-def together(guests: Iterable[Guest], interval: float = 0.2) -> None:
+def together(each: Iterable[Guest], interval: float = 0.2) -> None:
     """All of them, side by side, to their ends."""
     with ExitStack() as stack:
-        running = [stack.enter_context(closing(one)) for one in guests]
+        running = [stack.enter_context(closing(one)) for one in each]
         while running:
             running = [one for one in running if next(one, ENDED) is not ENDED]
             time.sleep(interval)
@@ -148,11 +147,7 @@ def main(arguments: list[str]) -> int:
     if os.geteuid() != 0:
         print(LEFT_OUT.format(rule=RULE, why=NOT_ROOT), flush=True)
         return 0
-    wanted = [
-        check.name
-        for check in CHECKS
-        if not arguments or any(part in check.name for part in arguments)
-    ]
+    wanted = [c.name for c in CHECKS if not arguments or any(part in c.name for part in arguments)]
     signal.signal(signal.SIGTERM, interrupt)
     try:
         with trees.locked(settings):
