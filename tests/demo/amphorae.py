@@ -43,6 +43,17 @@ class Amphora:
         os.kill(pid, signal.SIGKILL)
         return time.monotonic()
 
+    def mute(self) -> None:
+        """It takes and sends nothing on the management network any more, and nobody refuses: as
+        when its host has lost its power."""
+        pid = (server.directory(self.server.id) / "init.pid").read_text()
+        chains = (
+            f"chain {hook} {{ type filter hook {hook} priority -300; policy drop; }};"
+            for hook in ("input", "output")
+        )
+        rules = f"table inet mute {{ {' '.join(chains)} }}"
+        subprocess.run(("nsenter", "-t", pid, "-n", "nft", rules), check=True)
+
     def ruleset(self) -> str:
         """The rules in force, as nft prints them."""
         return self.run("nft", "list", "ruleset")

@@ -32,7 +32,7 @@ CONFIGURATION: dict[str, Section] = {
         "poll_interval": 0.5,
         "outbox_interval": 0.5,
         "retry_interval": 2,
-        "firewall_check_interval": 0,
+        "firewall_check_interval": 3,
         "heartbeat_bind": "",
     },
 }

@@ -13,7 +13,7 @@ from openstack import exceptions
 from sriov_provider.db import inventory, jobs, outbox
 from sriov_provider.db.engine import Sessions
 from sriov_provider.errors import ProviderError
-from sriov_provider.records import Inventory
+from sriov_provider.records import AmphoraState, Inventory
 from tests.demo import bootstrap, conf, leftovers
 from tests.demo.hosts import Host
 from tests.demo.report import DemoFailure, wait_for
@@ -105,7 +105,10 @@ class Stage:
             rows = jobs.unfinished(session, balancer_id)
             found = [f"job {j.action.value} {j.state.value} attempt {j.attempt}" for j in rows]
             waiting = outbox.undelivered(session, balancer_id)
-            return found + [f"{waiting} statuses undelivered"] * bool(waiting)
+            found += [f"{waiting} statuses undelivered"] * bool(waiting)
+            # One that did not answer is brought up to date when its firewall is looked at.
+            amphorae = inventory.read(session, balancer_id).amphorae
+            return found + [f"{a.id} stale" for a in amphorae if a.state is AmphoraState.STALE]
 
         try:
             busy = self.sessions.read(read)

@@ -1,8 +1,9 @@
 """``python -m tests.bench.calls``: our provider against the stock one, on the same cloud.
 
 Wall time, calls to Neutron and Nova by each operation, and the memory of the workers. By default
-servers are records only (no agent, nothing boots); ``--agents`` measures with real agents. Nothing
-here is a limit: machines differ, ratios and numbers of calls hardly do.
+servers are records only (no agent, nothing boots); ``--agents`` measures with real agents, and a
+failover of a load balancer one of whose amphorae has fallen silent. Nothing here is a limit:
+machines differ, ratios and numbers of calls hardly do.
 
 Uses the demo's cloud; one that is up (``python -m tests.demo --no-story --keep``) is used, and some
 of its services are exchanged.

@@ -15,6 +15,7 @@ from tests.bench.calls import processes, table
 from tests.bench.calls.life import Api, Life, Measured
 from tests.bench.calls.log import Logs
 from tests.demo import bootstrap, cloud, conf, rpc_gate
+from tests.demo.amphorae import Amphora
 from tests.demo.report import Report, wait_for
 from tests.demo.settings import IP, PORTS, Settings, from_environment
 
@@ -84,8 +85,10 @@ class Bench:
         subnets = {net: admin.network.find_subnet(net).id for net in ("public", "members")}
         api, logs = Api(admin), Logs(self._settings.log)
         flavors = {name: flavor(admin, name, self._options.topology) for name in self._names}
+        silence = functools.partial(mute_one, admin) if self._options.agents else None
         return {
-            name: functools.partial(Life, api, logs, flavors[name], subnets) for name in self._names
+            name: functools.partial(Life, api, logs, flavors[name], subnets, silence)
+            for name in self._names
         }
 
     def _result(self, name: str, life: Callable[[], Life], found: list[Measured]) -> Result:
@@ -103,6 +106,12 @@ class Bench:
                 for call in step.calls:
                     print(f"            {call}", flush=True)
         return found
+
+
+def mute_one(admin: Any) -> None:
+    """Of the amphorae of the only load balancer."""
+    servers = admin.compute.servers(all_projects=True)
+    Amphora(min(servers, key=lambda found: str(found.id)), ()).mute()
 
 
 def answers(port: int) -> bool:

@@ -85,12 +85,21 @@ class Api:
 class Life:
     """Creates, changes and deletes one load balancer, measuring each step."""
 
-    def __init__(self, api: Api, logs: Logs, flavor: str, subnets: dict[str, str]) -> None:
+    def __init__(
+        self,
+        api: Api,
+        logs: Logs,
+        flavor: str,
+        subnets: dict[str, str],
+        silence: Callable[[], None] | None = None,
+    ) -> None:
         """:param flavor: id of Octavia's flavor, which also chooses the provider
         :param subnets: name -> id
+        :param silence: of one of its amphorae, from then on
         """
         self._api, self._logs = api, logs
         self._flavor, self._subnets = flavor, subnets
+        self._silence = silence
         self._ids: dict[str, str] = {}
         self._turn = 0
 
@@ -106,6 +115,9 @@ class Life:
         yield self._measure("delete member, the network's last", lambda: self._remove(0))
         self._measure("", lambda: self._member(0))
         yield self._measure("failover", self._failover)
+        if self._silence:
+            self._silence()
+            yield self._measure("failover, an amphora is silent", self._failover)
         yield self._measure("delete load balancer", self._delete, "DELETED")
 
     def churn(self, operations: int) -> Iterator[Measured]:
