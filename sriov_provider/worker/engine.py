@@ -2,33 +2,50 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Iterator
 from concurrent.futures import Executor
+from typing import Any
 
 from taskflow import engines
 from taskflow import exceptions as tf_exceptions
 from taskflow import flow as base_flow
+from taskflow.listeners import timing
 
 from sriov_provider.errors import Code, ProviderError
 
 LOG = logging.getLogger(__name__)
 
 
-def run(flow: base_flow.Flow, executor: Executor) -> None:
+def run(flow: base_flow.Flow, executor: Executor | None = None) -> None:
     """Run to the end, or revert.
 
-    :param executor: threads for the tasks, shared by all runs of a worker
+    :param executor: threads for the tasks, shared by all runs of a worker; None: one task after
+        the other in this thread
     :raises ProviderError: the reason of the first task that failed
     """
     if not len(flow):
         return
-    engine = engines.load(flow, engine="parallel", executor=executor)
+    kind = {"engine": "parallel", "executor": executor} if executor else {"engine": "serial"}
+    engine = engines.load(flow, **kind)
     try:
-        engine.run()
+        with _timed(engine):
+            engine.run()
     except ProviderError:
         raise
     except tf_exceptions.WrappedFailure as wrapped:
         raise _cause(list(wrapped)) from wrapped
+
+
+@contextlib.contextmanager
+def _timed(engine: Any) -> Iterator[None]:
+    """With ``debug`` the log tells when each task began and how long it took."""
+    if not LOG.isEnabledFor(logging.DEBUG):
+        yield
+        return
+    with timing.PrintingDurationListener(engine, printer=LOG.debug):
+        yield
 
 
 def _cause(failures: list[object]) -> ProviderError:

@@ -25,10 +25,12 @@ def gather(
     *,
     last_attempt: bool = False,
     silent: frozenset[str] = frozenset(),
+    prepared: frozenset[str] = frozenset(),
 ) -> Facts:
     """Reads only subnets that no record tells the network of: none on an attached network.
 
     :param silent: as :func:`silent_ones` gives them
+    :param prepared: as runs of earlier plans tell
     :raises ProviderError: when Neutron cannot be asked (a subnet that does not exist is a fact)
     """
     known: dict[str, str | Reason] = {
@@ -39,7 +41,7 @@ def gather(
         for member in lb.members():
             if member.subnet_id and member.subnet_id not in known:
                 known[member.subnet_id] = _network_of(member.subnet_id, network)
-    return Facts(settings, known, _new_id, last_attempt, silent)
+    return Facts(settings, known, _new_id, last_attempt, silent, prepared)
 
 
 def silent_ones(inventory: Inventory, amphorae: AmphoraClient) -> frozenset[str]:

@@ -2,11 +2,13 @@
 
 start, in parallel:                security group  |  servers
 build, each amphora in parallel:   server up  |  base port, then agent + deny all  |  attach
-(an amphora that is replaced goes here)
+(an amphora that is replaced goes here; of a pair, while the new one's VIP is plugged)
 plug, each amphora in parallel:    VIP, then member networks in parallel
 serve:                             close rules -> configuration -> open rules
 pair, those that serve first:      keepalived
 release:                           surplus ports
+
+Beside all of it from build on: the amphora that the next plan needs.
 """
 
 from __future__ import annotations
@@ -15,9 +17,18 @@ from taskflow import flow as base_flow
 from taskflow.patterns import linear_flow, unordered_flow
 
 from sriov_provider.records import PortRecord
-from sriov_provider.worker.plan_model import AmphoraPlan, ReleaseWhen
+from sriov_provider.worker.plan_model import AmphoraPlan, Plan, ReleaseWhen
 from sriov_provider.worker.run import Run
-from sriov_provider.worker.tasks import amphorae, anew, firewall, groups, members, ports, servers
+from sriov_provider.worker.tasks import (
+    ahead,
+    amphorae,
+    anew,
+    firewall,
+    groups,
+    members,
+    ports,
+    servers,
+)
 
 
 def build(run: Run) -> base_flow.Flow:
@@ -35,14 +46,32 @@ def build(run: Run) -> base_flow.Flow:
     if early:
         flow.add(*_release_amphorae(run))
     flow.add(_start(run))
-    flow.add(_parallel("build", [_build(run, a) for a in plan.amphorae if a.boot]))
-    if not early:
-        flow.add(*_release_amphorae(run))
-    flow.add(*_anew(run))
-    flow.add(_parallel("plug", [_plug(run, a) for a in plan.amphorae]), _unplug(run))
-    flow.add(*_serve(run))
-    flow.add(_parallel("release", _release_ports(run, plan.release_ports, detach=True)))
-    return flow
+    if plan.ahead is None:
+        return flow.add(*_rest(run))
+    rest = linear_flow.Flow("rest").add(*_rest(run))
+    return flow.add(_parallel("beside", [rest, _ahead(run, plan.ahead)]))
+
+
+def _rest(run: Run) -> list[base_flow.Flow]:
+    plan = run.plan
+    return [
+        _parallel("build", [_build(run, a) for a in plan.amphorae if a.boot]),
+        *_plug(run),
+        _unplug(run),
+        *_serve(run),
+        _parallel("release", _release_ports(run, plan.release_ports, detach=True)),
+    ]
+
+
+def _ahead(run: Run, plan: Plan) -> ahead.BuildAhead:
+    """The server, which :func:`_start` makes of others, and its interfaces."""
+    its = run.of(plan)
+    flow = linear_flow.Flow(f"ahead:{plan.job.id}")
+    for amphora in plan.amphorae:
+        if not amphora.boots_with:
+            flow.add(_server(its, amphora))
+        flow.add(_build(its, amphora), _plug_vip(its, amphora), _plug_members(its, amphora))
+    return ahead.BuildAhead(run, its, flow)
 
 
 def _parallel(name: str, parts: list[base_flow.Flow]) -> base_flow.Flow:
@@ -97,8 +126,23 @@ def _anew(run: Run) -> list[base_flow.Flow]:
     return parts
 
 
-def _plug(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:
-    flow = linear_flow.Flow(f"plug:{amphora.record.id}")
+def _plug(run: Run) -> list[base_flow.Flow]:
+    """In three of its places an amphora that is replaced goes."""
+    there = run.plan.amphorae
+    vips = {a.record.id: _plug_vip(run, a) for a in there}
+    members = {a.record.id: _plug_members(run, a) for a in there}
+    going = _release_amphorae(run)
+    if run.plan.release_when is ReleaseWhen.BEFORE_MEMBERS:
+        room = linear_flow.Flow("room").add(*going)
+        plugged = [room, *vips.values()]
+        return [*_anew(run), _parallel("plug", plugged), _parallel("members", [*members.values()])]
+    both = [linear_flow.Flow(f"plug:{i}").add(vips[i], members[i]) for i in vips]
+    before = going if run.plan.release_when is ReleaseWhen.BEFORE_PLUG else []
+    return [*before, *_anew(run), _parallel("plug", both)]
+
+
+def _plug_vip(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:
+    flow = linear_flow.Flow(f"vip:{amphora.record.id}")
     if amphora.vip_port:
         flow.add(ports.PlugVip(run, amphora))
     if amphora.vip_subnets:
@@ -108,8 +152,12 @@ def _plug(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:
             flow.add(ports.SetVipQos(run, amphora))
         if run.plan.vip_groups:
             flow.add(ports.SetVipGroups(run, amphora))
+    return flow
+
+
+def _plug_members(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:
     plugs = [members.PlugMemberNetwork(run, amphora, p) for p in amphora.member_ports]
-    return flow.add(_parallel(f"members:{amphora.record.id}", plugs))
+    return _parallel(f"members:{amphora.record.id}", plugs)
 
 
 def _unplug(run: Run) -> base_flow.Flow:
@@ -141,8 +189,8 @@ def _vrrp(run: Run) -> list[base_flow.Flow]:
     plan = run.plan
     if not plan.vrrp:
         return []
-    there = [amphorae.ConfigureVrrp(run, a) for a in plan.amphorae if not a.boot]
-    new = [amphorae.ConfigureVrrp(run, a) for a in plan.amphorae if a.boot]
+    there = [amphorae.ConfigureVrrp(run, a) for a in plan.amphorae if a.record.serves]
+    new = [amphorae.ConfigureVrrp(run, a) for a in plan.amphorae if not a.record.serves]
     return [_parallel("vrrp", there), _parallel("vrrp-new", new)]
 
 

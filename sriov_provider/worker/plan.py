@@ -78,6 +78,7 @@ def _make(
     failed, networks = plan_members.sort_members(job, wanted, kept, inventory, facts)
     serve = desired.without_members(wanted, set(failed))
     surplus = plan_amphora.surplus_ports(kept, serve, networks, inventory)
+    known = (serve, networks, inventory, facts, topology, job.placement)
     made = Plan(
         job=job,
         load_balancer_id=wanted.id,
@@ -85,10 +86,7 @@ def _make(
         serve=serve,
         topology=topology,
         group_name=group_name(wanted.id),
-        amphorae=tuple(
-            plan_amphora.amphora(a, serve, networks, inventory, facts, topology, job.placement)
-            for a in kept
-        ),
+        amphorae=plan_amphora.amphorae(kept, *known),
         release_amphorae=cast.released,
         release_ports=surplus,
         leftovers=_leftovers(job, surplus),
@@ -100,7 +98,32 @@ def _make(
         vip_qos=(_asks(job, "vip_qos_policy_id"), wanted.vip_qos_policy_id),
         vip_groups=_asks(job, "vip_sg_ids"),
     )
-    return _with_others(made, wanted, cast, inventory, facts)
+    whole = _with_others(made, wanted, cast, inventory, facts)
+    return _with_ahead(whole, wanted, plan_amphora.amphorae(cast.ahead, *known))
+
+
+def _with_ahead(made: Plan, wanted: tree.LoadBalancer, amphorae: tuple[AmphoraPlan, ...]) -> Plan:
+    """Of the plan after this one no more than its new amphorae, which tries again what fails."""
+    if not amphorae or not _has_room_ahead(made, wanted):
+        return made
+    ahead = dataclasses.replace(
+        made,
+        amphorae=amphorae,
+        release_amphorae=(),
+        release_ports=(),
+        retry_members=Retry.LATER,
+    )
+    return dataclasses.replace(made, ahead=ahead)
+
+
+def _has_room_ahead(made: Plan, wanted: tree.LoadBalancer) -> bool:
+    """Where hosts are not shared there may be none left for one more. What is built ahead may take
+    the last VF from what is built now, so that another way has to be left."""
+    if made.server_group_policy == STRICT:
+        return False
+    if wanted.flavor.get("failover_strategy") == "release_first":
+        return False
+    return all(a.elsewhere for a in made.amphorae if a.boot)
 
 
 def _with_others(
@@ -152,7 +175,7 @@ def _waits_for_room(
     wanted: tree.LoadBalancer, cast: roles.Cast, when: ReleaseWhen, facts: Facts
 ) -> bool:
     """Where no room is found beside the old one of a pair, another plan gives that one up first."""
-    free = when is ReleaseWhen.BEFORE_PLUG and not wanted.flavor.get("failover_strategy")
+    free = when is not ReleaseWhen.BEFORE_BUILD and not wanted.flavor.get("failover_strategy")
     return free and bool(cast.released) and _may_make_room(cast, facts)
 
 
@@ -229,7 +252,11 @@ def _release_when(
     first = in_vain or (narrow and roles.survivors(cast, facts))
     if asked:
         first = asked == "release_first"
-    return ReleaseWhen.BEFORE_BUILD if first else ReleaseWhen.BEFORE_PLUG
+    if first:
+        return ReleaseWhen.BEFORE_BUILD
+    pair = all(a.role != roles.STANDALONE for a in cast.kept)
+    beside = pair and roles.stays(cast)
+    return ReleaseWhen.BEFORE_MEMBERS if beside else ReleaseWhen.BEFORE_PLUG
 
 
 def _dead(cast: roles.Cast, facts: Facts) -> bool:

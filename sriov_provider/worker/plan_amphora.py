@@ -25,6 +25,20 @@ def alive(port: PortRecord) -> bool:
     return port.state in (PortState.WANTED, PortState.ATTACHED)
 
 
+def amphorae(
+    records: tuple[AmphoraRecord, ...],
+    lb: tree.LoadBalancer,
+    networks: Mapping[str, str],
+    inventory: Inventory,
+    facts: Facts,
+    topology: str,
+    placement: int,
+) -> tuple[AmphoraPlan, ...]:
+    """Of each, as :func:`amphora`."""
+    known = (lb, networks, inventory, facts, topology, placement)
+    return tuple(amphora(record, *known) for record in records)
+
+
 def amphora(
     record: AmphoraRecord,
     lb: tree.LoadBalancer,
@@ -35,7 +49,7 @@ def amphora(
     placement: int = 0,
 ) -> AmphoraPlan:
     """:param placement: how many ways to place a new amphora have found no VF"""
-    ready = record.serves
+    ready = record.serves or record.id in facts.prepared
     ours = {
         # A server that is not ready may be another one than its ports were attached to.
         p.network_id: p if ready else dataclasses.replace(p, state=PortState.WANTED)

@@ -12,10 +12,12 @@ from sriov_provider.records import AmphoraRecord, Job, MemberRecord, PortRecord
 
 
 class ReleaseWhen(str, enum.Enum):
-    """When an amphora that is to go makes room."""
+    """When an amphora that is to go makes room. An amphora of a pair has the VIP from keepalived:
+    its VIP interface may be set up while another one still serves."""
 
     BEFORE_BUILD = "before_build"
     BEFORE_PLUG = "before_plug"
+    BEFORE_MEMBERS = "before_members"
 
 
 class Group(str, enum.Enum):
@@ -109,6 +111,8 @@ class Plan:
     :ivar yields: of the amphorae to release those that hand the VIP over first
     :ivar vrrp: keepalived is to be told who its peer is
     :ivar again: once it is carried out, another plan of the same job follows
+    :ivar ahead: of that other plan, what is done beside this one: an amphora is built and plugged.
+        Its failure is no failure of this one
     :ivar failed: members that cannot be served, with the reason
     :ivar lacking: ids of amphorae that lack members which a job of its own tries again
     :ivar adopt: True when an earlier run may have left something in the cloud, so look first
@@ -138,6 +142,7 @@ class Plan:
     yields: tuple[AmphoraRecord, ...] = ()
     vrrp: bool = False
     again: bool = False
+    ahead: Plan | None = None
     members: tuple[MemberRecord, ...] = ()
     failed: Mapping[str, Reason] = dataclasses.field(default_factory=dict)
     configure: bool = False
@@ -159,6 +164,7 @@ class Facts:
     :ivar new_id: source of new ids (a parameter, so that the plan stays pure)
     :ivar last_attempt: the job will not be run again
     :ivar silent: ids of the amphorae of a pair that do not answer
+    :ivar prepared: ids of amphorae that this very run has built and plugged already
     """
 
     settings: config.Amphora
@@ -166,3 +172,4 @@ class Facts:
     new_id: Callable[[], str]
     last_attempt: bool = False
     silent: frozenset[str] = frozenset()
+    prepared: frozenset[str] = frozenset()

@@ -34,12 +34,14 @@ class Cast:
     :ivar released: amphorae that go
     :ivar left_out: amphorae that stay, but do not answer
     :ivar again: others are replaced once these are there
+    :ivar ahead: amphorae that are going to replace those
     """
 
     kept: tuple[AmphoraRecord, ...]
     released: tuple[AmphoraRecord, ...]
     left_out: tuple[AmphoraRecord, ...] = ()
     again: bool = False
+    ahead: tuple[AmphoraRecord, ...] = ()
 
 
 def cast(job: Job, inventory: Inventory, topology: str, facts: Facts, *, all_new: bool) -> Cast:
@@ -53,12 +55,21 @@ def cast(job: Job, inventory: Inventory, topology: str, facts: Facts, *, all_new
     left_out = tuple(a for a in kept if a.serves and a.id in facts.silent)
     if len(left_out) == len(kept):
         left_out = ()  # they are all there is
+    later = [a for a in old if a.id in ids and _goes(a, job)]
     return Cast(
         kept=tuple(a for a in kept if a not in left_out),
         released=tuple(a for a in inventory.amphorae if a.id not in ids),
         left_out=left_out,
-        again=any(a.id in ids and _goes(a, job) for a in old),
+        again=bool(later),
+        ahead=() if left_out else _ahead(job, later, facts),
     )
+
+
+def _ahead(job: Job, later: list[AmphoraRecord], facts: Facts) -> tuple[AmphoraRecord, ...]:
+    """Not once something has failed: what was begun before is given back then."""
+    if job.attempt > 1 or job.placement or len(later) > 1:
+        return ()
+    return tuple(_new(job, a.role, facts) for a in later if a.serves)
 
 
 def _goes(amphora: AmphoraRecord, job: Job) -> bool:
@@ -99,25 +110,29 @@ def _replaced(
     if job.action is not Action.FAILOVER:
         return ()
     old = [a for a in usable if a.built_by != job.id]
-    # What an interrupted run began to build is finished, not thrown away.
-    fresh = [a for a in usable if a.built_by == job.id]
-    begun = [a for a in old if a.role in {f.role for f in fresh}]
-    rest = [a for a in old if a not in begun and _goes(a, job)]
+    fresh = {a.role: a for a in usable if a.built_by == job.id}
     if topology == SINGLE:
-        return [*begun, *rest]
-    missing = set(ROLES[topology]) - {a.role for a in usable}
-    if missing or not all(a.serves for a in fresh):
-        # What is to come serves before the next one goes: that may be the last one.
-        return [*begun, *(a for a in rest if not a.serves and job.object_id == a.id)]
-    return [*begun, *_first(rest, facts)]
+        return [a for a in old if a.role in fresh or _goes(a, job)]
+    done = [a for a in old if a.role in fresh and fresh[a.role].serves]
+    rest = [a for a in old if a not in done and (a.role in fresh or _goes(a, job))]
+    # What is to come serves before the next one goes: that may be the last one.
+    to_come = set(ROLES[topology]) - {a.role for a in usable if a in old or a.serves}
+    if to_come:
+        return [*done, *(a for a in rest if not a.serves and job.object_id == a.id)]
+    return [*done, *_first(rest, fresh, facts)]
 
 
-def _first(rest: Iterable[AmphoraRecord], facts: Facts) -> list[AmphoraRecord]:
-    """What is dead first, then what stands by: clients notice the other one only."""
-    order = sorted(
-        rest, key=lambda a: (a.serves and a.id not in facts.silent, a.role != BACKUP, a.id)
-    )
-    return order[:1]
+def _first(
+    rest: Iterable[AmphoraRecord], fresh: Collection[str], facts: Facts
+) -> list[AmphoraRecord]:
+    """What is dead first, then what an interrupted run began to replace, then what stands by:
+    clients notice the other one only."""
+
+    def order(old: AmphoraRecord) -> tuple[bool, bool, bool, str]:
+        alive = old.serves and old.id not in facts.silent
+        return alive, old.role not in fresh, old.role != BACKUP, old.id
+
+    return sorted(rest, key=order)[:1]
 
 
 def survivors(cast: Cast, facts: Facts) -> bool:

@@ -14,7 +14,7 @@ from sriov_provider.compute.base import Compute
 from sriov_provider.db.firewall_checks import Repair
 from sriov_provider.errors import Code, ProviderError, Reason
 from sriov_provider.network.base import NetworkClient, Port
-from sriov_provider.records import Job
+from sriov_provider.records import AmphoraRecord, Job
 from sriov_provider.worker import desired
 from sriov_provider.worker.book import Book
 from sriov_provider.worker.plan_model import Plan, Retry
@@ -77,6 +77,12 @@ class Run:
         self._found: dict[str, Port] | None = None
         # What came of the repair of each amphora.
         self.repairs: list[Repair] = []
+        # Ids of amphorae that the next plan finds built and plugged.
+        self.prepared: set[str] = set()
+
+    def of(self, plan: Plan) -> Run:
+        """A run of its own of another plan, on the same records."""
+        return Run(plan, self.services, self.network, self.book, self._check_lease)
 
     @property
     def failed(self) -> dict[str, Reason]:
@@ -125,6 +131,12 @@ class Run:
         """The tree to serve, without members whose port could not be had."""
         assert self.plan.serve is not None, "a removal serves nothing"
         return desired.without_members(self.plan.serve, set(self.failed))
+
+    def together(self) -> tuple[AmphoraRecord, ...]:
+        """The amphorae that know each other: all but those built for the next plan."""
+        ahead = self.plan.ahead.amphorae if self.plan.ahead else ()
+        ids = {a.record.id for a in ahead}
+        return tuple(a for a in self.book.amphorae() if a.id not in ids)
 
     def endpoint(self, amphora_id: str) -> Endpoint:
         record = self.book.amphora(amphora_id)

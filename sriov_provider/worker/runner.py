@@ -141,11 +141,13 @@ class Runner:
         settings = self._services.settings
         last = job.attempt >= settings.worker.max_attempts
         silent: frozenset[str] = frozenset()
+        prepared: frozenset[str] = frozenset()
         while True:
             silent |= facts.silent_ones(inventory, self._services.amphora)
             known = facts.gather(
-                lb, inventory, network, settings.amphora, last_attempt=last, silent=silent
-            )
+                lb, inventory, network, settings.amphora, last_attempt=last, silent=silent,
+                prepared=prepared,
+            )  # fmt: skip
             run = self._prepare(plan.make(job, lb, inventory, known), inventory, network)
             try:
                 engine.run(flow.build(run), self._executor)
@@ -154,6 +156,7 @@ class Runner:
             else:
                 if not run.plan.again:
                     return run
+                prepared |= run.prepared
             inventory = self._inventory(job.load_balancer_id)
 
     def _otherwise(self, job: Job, run: Run, silent: frozenset[str], error: ProviderError) -> Job:

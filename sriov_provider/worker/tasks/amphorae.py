@@ -60,7 +60,7 @@ def rules_for(run: Run, amphora_id: str) -> dict[str, Any]:
         for port in run.book.ports(amphora_id)
         if port.mac and port.state is PortState.ATTACHED and port.id not in going
     )
-    peers = tuple(a.vrrp_ip for a in run.book.amphorae() if a.id != amphora_id and a.vrrp_ip)
+    peers = tuple(a.vrrp_ip for a in run.together() if a.id != amphora_id and a.vrrp_ip)
     pair = run.plan.topology != roles.SINGLE
     return document.document(
         serve,
@@ -137,7 +137,7 @@ def views(run: Run) -> tuple[AmphoraView, ...]:
     """The load balancer's amphorae as each of them has to know the others."""
     return tuple(
         AmphoraView(a.id, a.management_ip, a.vrrp_ip, a.vrrp_port_id, a.role)
-        for a in run.book.amphorae()
+        for a in run.together()
         if a.management_ip and a.vrrp_ip and a.vrrp_port_id
     )
 

@@ -34,12 +34,16 @@ class RecordAmphora(AmphoraStep):
         self.run.book.save_amphora(record)
 
     def undo(self) -> None:
-        """The server first: its ports then need no detach."""
-        record = self.run.book.amphora(self.subject)
-        if record is not None:
-            ReleaseAmphora(self.run, record).execute()
-        for port in self.run.book.ports(self.subject):
-            release_port(self.run, port, detach=False)
+        release_amphora(self.run, self.subject)
+
+
+def release_amphora(run: Run, amphora_id: str) -> None:
+    """With all it has. The server first: its ports then need no detach."""
+    record = run.book.amphora(amphora_id)
+    if record is not None:
+        ReleaseAmphora(run, record).execute()
+    for port in run.book.ports(amphora_id):
+        release_port(run, port, detach=False)
 
 
 class EnsureServer(AmphoraStep):

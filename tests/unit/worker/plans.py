@@ -145,6 +145,15 @@ def carry_out(plan: Plan, inventory: Inventory) -> Inventory:
     )
 
 
+def with_ahead(plan: Plan, inventory: Inventory) -> Inventory:
+    """The inventory once what is built ahead of the next plan is there, too."""
+    both = carry_out(plan, inventory)
+    there = {a.id for a in inventory.amphorae}
+    new = (a for a in both.amphorae if a.id not in there)
+    booting = tuple(dataclasses.replace(a, state=AmphoraState.BOOTING) for a in new)
+    return dataclasses.replace(inventory, amphorae=inventory.amphorae + booting, ports=both.ports)
+
+
 def _plugged(planned: PortPlan) -> PortRecord:
     old = dict(planned.record.addresses)
     addresses = tuple((s, old.get(s, "10.9.9.9")) for s in (*old, *planned.subnet_ids))

@@ -85,7 +85,8 @@ def test_a_failover_is_run_again_for_its_members(
 ) -> None:
     """And builds nothing twice."""
     scene = working(world, **flavor)
-    away(world, 4 if flavor and fail_over is by_user else 3)
+    # Two tries each: of one, of the other while it is built ahead, and of that one again.
+    away(world, 6 if flavor and fail_over is by_user else 3)
     fail_over(world, scene)
     with world.counted() as calls:
         assert [job.attempt for job in world.run_all()] == [1, 2]

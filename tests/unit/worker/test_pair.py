@@ -113,10 +113,9 @@ def test_failover_replaces_one_after_the_other(world: World, strategy: str) -> N
     with world.counted() as calls:
         world.failover(lb)
         (job,) = world.run_all()
-        first, second = "create_server", "delete_server"
-        if strategy == "release_first":
-            first, second = second, first
-        assert order(world, first, second) == [first, second] * 2
+        made, gone = "create_server", "delete_server"
+        turns = [gone, made] * 2 if strategy == "release_first" else [made, made, gone, gone]
+        assert order(world, made, gone) == turns
         assert len(calls.network) <= 24
     after = members(world, lb)
     assert {a.id for a in before.values()}.isdisjoint(a.id for a in after.values())

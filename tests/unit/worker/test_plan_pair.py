@@ -12,7 +12,16 @@ from sriov_provider.records import Action, Inventory, Job, ObjectType
 from sriov_provider.worker import plan
 from sriov_provider.worker.plan_model import Plan, ReleaseWhen
 from sriov_provider.worker.roles import BACKUP, MASTER
-from tests.unit.worker.plans import FLAVORS, LB, carry_out, damaged, facts, jobs, trees
+from tests.unit.worker.plans import (
+    FLAVORS,
+    LB,
+    carry_out,
+    damaged,
+    facts,
+    jobs,
+    trees,
+    with_ahead,
+)
 from tests.unit.worker.test_plan import EMPTY, create
 
 Planned = tuple[Plan, Inventory, Job, tree.LoadBalancer]
@@ -83,6 +92,36 @@ def test_a_failover_ends(case: Planned) -> None:
     assert {a.built_by for a in inventory.amphorae} == {job.id}
 
 
+@given(planned(), st.booleans())
+def test_what_is_built_ahead_is_what_the_next_plan_needs(case: Planned, prepared: bool) -> None:
+    """Built to the end or not: nothing else is built, and what was plugged stays as it is."""
+    made, inventory, job, lb = case
+    made = plan.make(dataclasses.replace(job, action=Action.FAILOVER), lb, inventory, _facts())
+    if not made.ahead:
+        return
+    (ahead,) = made.ahead.amphorae
+    assert made.again and not made.ahead.release_amphorae and not made.ahead.release_ports
+    assert ahead.boot and ahead.record.id not in {a.record.id for a in made.amphorae}
+    done = frozenset({ahead.record.id}) if prepared else frozenset()
+    inventory = with_ahead(made.ahead, carry_out(made, inventory))
+    following = plan.make(made.job, lb, inventory, dataclasses.replace(facts(), prepared=done))
+    assert not following.again
+    found = next(a for a in following.amphorae if a.record.id == ahead.record.id)
+    assert bool(found.boot) is bool(found.vip_port) is not prepared
+    assert len(found.member_ports) == (0 if prepared else len(ahead.member_ports))
+    assert following.vrrp
+
+
+@given(planned())
+def test_nothing_is_built_ahead_where_room_is_scarce(case: Planned) -> None:
+    made, _, job, lb = case
+    strict = lb.flavor.get("anti_affinity") == "strict"
+    if strict or lb.flavor.get("failover_strategy") == "release_first":
+        assert made.ahead is None
+    if job.attempt > 1 or job.placement:
+        assert made.ahead is None
+
+
 @given(planned())
 def test_strict_anti_affinity_gives_up_first_while_another_one_serves(case: Planned) -> None:
     made, _, job, lb = case
@@ -91,5 +130,7 @@ def test_strict_anti_affinity_gives_up_first_while_another_one_serves(case: Plan
     if lb.flavor.get("failover_strategy") == "release_first" or (strict and served):
         assert made.release_when is ReleaseWhen.BEFORE_BUILD
     elif all(a.boot for a in made.amphorae) and not job.placement:
-        assert made.release_when is ReleaseWhen.BEFORE_PLUG
+        stays = bool(made.left_out)
+        when = ReleaseWhen.BEFORE_MEMBERS if stays else ReleaseWhen.BEFORE_PLUG
+        assert made.release_when is when
     assert made.server_group_policy == ("anti-affinity" if strict else None)

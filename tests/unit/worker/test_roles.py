@@ -83,6 +83,47 @@ def test_what_was_begun_is_finished_first() -> None:
     begun = amphora("n", BACKUP, BOOTING, "job")
     assert cast(FAILOVER, *OLD, begun) == (["m", "n"], ["b"], [], True)
     assert cast(FAILOVER, OLD[0], begun) == (["m", "n"], [], [], True)
+    other = amphora("o", MASTER, BOOTING, "job")
+    assert cast(FAILOVER, *OLD, other) == (["o", "b"], ["m"], [], True)
+
+
+def test_what_is_dead_goes_before_what_was_begun() -> None:
+    """What was begun for one that answers is no reason to give that up: it may be the last one."""
+    begun = amphora("n", BACKUP, BOOTING, "job")
+    assert cast(FAILOVER, *OLD, begun, silent="m") == (["1", "b"], ["m", "n"], [], True)
+
+
+def test_of_two_that_were_begun_one_is_finished_after_the_other() -> None:
+    backup, master = (amphora(i, r, BOOTING, "job") for i, r in (("n", BACKUP), ("o", MASTER)))
+    assert cast(FAILOVER, *OLD, backup, master) == (["m", "n"], ["b", "o"], [], True)
+    assert cast(FAILOVER, OLD[0], backup, master) == (["m", "n"], ["o"], [], True)
+    ready = amphora("n", BACKUP, built_by="job")
+    assert cast(FAILOVER, OLD[0], ready, master) == (["o", "n"], ["m"], [], False)
+
+
+def ahead(what: Job, *there: AmphoraRecord, silent: str = "", topology: str = PAIR) -> list[str]:
+    """Roles of those that are built while others are replaced."""
+    facts = Facts(config.Amphora(), {}, lambda: "new", silent=frozenset(silent))
+    made = roles.cast(what, Inventory(None, there), topology, facts, all_new=False)
+    return [a.role for a in made.ahead]
+
+
+def test_what_replaces_the_next_one_is_built_meanwhile() -> None:
+    assert ahead(FAILOVER, *OLD) == [MASTER]
+    assert ahead(FAILOVER, *OLD, silent="m") == [BACKUP]
+    assert ahead(FAILOVER, OLD[0], amphora("n", BACKUP, built_by="job")) == []
+
+
+@pytest.mark.parametrize("failed", [{"attempt": 2}, {"placement": 1}])
+def test_nothing_is_built_meanwhile_once_something_has_failed(failed: dict[str, int]) -> None:
+    assert ahead(dataclasses.replace(FAILOVER, **failed), *OLD) == []
+
+
+def test_nothing_is_built_meanwhile_for_who_stays_or_may_be_all_there_is() -> None:
+    assert ahead(job(Action.FAILOVER, ObjectType.AMPHORA, "m"), *OLD) == []
+    assert ahead(FAILOVER, *OLD, silent="mb") == []
+    assert ahead(job(Action.UPDATE), *OLD) == []
+    assert ahead(FAILOVER, amphora("a", roles.STANDALONE), topology=roles.SINGLE) == []
 
 
 def test_the_dead_one_is_replaced_first() -> None:
