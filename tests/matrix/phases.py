@@ -25,6 +25,7 @@ _OF = {
     "MarkReady": "outcome",
     "MarkStale": "claim",
     "ReadAnew": "firewall",
+    "BuildAhead": "server",
 }
 _WORDS = (
     ("Firewall", "firewall"),

@@ -32,6 +32,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--topology", choices=("SINGLE", "ACTIVE_STANDBY"), default="SINGLE")
     parser.add_argument("--only", choices=("sriov", "amphora"), help="one provider")
+    parser.add_argument(
+        "--shipped", action="store_true", help="waits as Octavia ships them, not a second each"
+    )
     parser.add_argument("--calls", action="store_true", help="print every call")
     parser.add_argument("--keep", action="store_true", help="leave the cloud up")
     return parser.parse_args(arguments)

@@ -55,7 +55,7 @@ class Bench:
 
     def __init__(self, settings: Settings, options: Any) -> None:
         self._settings, self._options = settings, options
-        self._exchange = processes.Exchange(settings, options.agents)
+        self._exchange = processes.Exchange(settings, options.agents, options.shipped)
         self._report = Report()
         self._names = [options.only] if options.only else list(PROVIDERS)
 

@@ -22,6 +22,14 @@ enabled_provider_agents =
 [controller_worker]
 amphora_driver = {driver}
 """
+# What Octavia ships, for both: the demo asks every second.
+SHIPPED = """\
+amp_active_retries = 30
+amp_active_wait_sec = 10
+[haproxy_amphora]
+connection_max_retries = 120
+connection_retry_interval = 5
+"""
 SOCKET = LIVE / "octavia/get.sock"
 OURS = ("tests.bench.calls.our_worker", "sriov-provider")
 STOCK = ("tests.bench.calls.stock_worker", "octavia-worker")
@@ -61,9 +69,12 @@ def end(*words: str) -> None:
 class Exchange:
     """Puts the processes in place whose work is compared."""
 
-    def __init__(self, settings: Settings, agents: bool) -> None:
-        """:param agents: servers are namespaces with real agents, else records"""
-        self._settings, self._agents = settings, agents
+    def __init__(self, settings: Settings, agents: bool, shipped: bool) -> None:
+        """
+        :param agents: servers are namespaces with real agents, else records
+        :param shipped: waits as Octavia ships them
+        """
+        self._settings, self._agents, self._shipped = settings, agents, shipped
         self._processes = Processes(settings)
         self._octavia = settings.etc / "octavia/octavia.conf"
         self._extra = settings.etc / "octavia/bench.conf"
@@ -71,7 +82,7 @@ class Exchange:
     def prepare(self) -> None:
         """The hypervisor, and a driver-agent that leaves the jobs to a worker of its own."""
         driver = "amphora_haproxy_rest_driver" if self._agents else "amphora_noop_driver"
-        self._extra.write_text(EXTRA.format(driver=driver))
+        self._extra.write_text(EXTRA.format(driver=driver) + SHIPPED * self._shipped)
         self._hypervisors()
         end("octavia-driver-agent", *STOCK, *OURS)
         SOCKET.unlink(missing_ok=True)
@@ -89,13 +100,14 @@ class Exchange:
 
     def workers(self) -> None:
         """One worker of each provider; each is idle while the other works."""
-        python, file = self._settings.bin / "python", self._octavia
+        python = self._settings.bin / "python"
+        files = self._octavia, self._extra
         stock = (python, "-m", "tests.bench.calls.stock_worker", *self._files())
-        ours: tuple[str | Path, ...] = (python, "-m", "tests.bench.calls.our_worker", file)
+        ours: tuple[str | Path, ...] = (python, "-m", "tests.bench.calls.our_worker", *files)
         if self._agents:
             log = self._settings.log / "bench-our-worker-app.log"
             command = self._settings.bin / "sriov-provider"
-            ours = (command, "--log-file", log, "--config-file", file, "worker")
+            ours = (command, "--log-file", log, *self._files(), "worker")
         self._processes.start("bench-stock-worker", *stock, PYTHONPATH=str(ROOT))
         # as etc/systemd/sriov-provider-worker.service starts it
         self._processes.start("bench-our-worker", *ours, PYTHONPATH=str(ROOT), PYTHONOPTIMIZE="2")
