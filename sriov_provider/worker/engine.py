@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from typing import Any
 
-from taskflow import engines
+from taskflow import engines, states
 from taskflow import exceptions as tf_exceptions
 from taskflow import flow as base_flow
 from taskflow.listeners import timing
@@ -18,17 +18,25 @@ from sriov_provider.errors import Code, ProviderError
 LOG = logging.getLogger(__name__)
 
 
-def run(flow: base_flow.Flow, executor: Executor | None = None) -> None:
+def run(
+    flow: base_flow.Flow,
+    executor: Executor | None = None,
+    failed: Callable[[], None] | None = None,
+) -> None:
     """Run to the end, or revert.
 
     :param executor: threads for the tasks, shared by all runs of a worker; None: one task after
         the other in this thread
+    :param failed: called when a task has failed; what runs beside it is waited for before all of it
+        is reverted
     :raises ProviderError: the reason of the first task that failed
     """
     if not len(flow):
         return
     kind = {"engine": "parallel", "executor": executor} if executor else {"engine": "serial"}
     engine = engines.load(flow, **kind)
+    if failed is not None:
+        engine.atom_notifier.register(states.FAILURE, lambda *_, **__: failed())
     try:
         with _timed(engine):
             engine.run()

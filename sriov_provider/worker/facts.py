@@ -26,11 +26,13 @@ def gather(
     last_attempt: bool = False,
     silent: frozenset[str] = frozenset(),
     prepared: frozenset[str] = frozenset(),
+    alone: bool = False,
 ) -> Facts:
     """Reads only subnets that no record tells the network of: none on an attached network.
 
     :param silent: as :func:`silent_ones` gives them
-    :param prepared: as runs of earlier plans tell
+    :param prepared: as :func:`still_answering` gives them
+    :param alone: as an earlier plan has shown
     :raises ProviderError: when Neutron cannot be asked (a subnet that does not exist is a fact)
     """
     known: dict[str, str | Reason] = {
@@ -41,7 +43,7 @@ def gather(
         for member in lb.members():
             if member.subnet_id and member.subnet_id not in known:
                 known[member.subnet_id] = _network_of(member.subnet_id, network)
-    return Facts(settings, known, _new_id, last_attempt, silent, prepared)
+    return Facts(settings, known, _new_id, last_attempt, silent, prepared, alone)
 
 
 def silent_ones(inventory: Inventory, amphorae: AmphoraClient) -> frozenset[str]:
@@ -51,6 +53,15 @@ def silent_ones(inventory: Inventory, amphorae: AmphoraClient) -> frozenset[str]
     """
     pair = [a for a in inventory.amphorae if a.serves and a.role != STANDALONE]
     return frozenset(a.id for a in pair if not _answers(a, amphorae))
+
+
+def still_answering(
+    inventory: Inventory, prepared: frozenset[str], amphorae: AmphoraClient
+) -> frozenset[str]:
+    """Of the amphorae that earlier plans of a run have prepared: one that serves is not given up
+    for another that has died meanwhile."""
+    there = [a for a in inventory.amphorae if a.id in prepared]
+    return frozenset(a.id for a in there if _answers(a, amphorae))
 
 
 def _answers(amphora: AmphoraRecord, amphorae: AmphoraClient) -> bool:

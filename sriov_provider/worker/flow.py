@@ -54,7 +54,9 @@ def build(run: Run) -> base_flow.Flow:
 
 def _rest(run: Run) -> list[base_flow.Flow]:
     plan = run.plan
+    prepared = [a for a in plan.amphorae if not a.boot and not a.record.serves]
     return [
+        _parallel("prepared", [servers.RecordAmphora(run, a) for a in prepared]),
         _parallel("build", [_build(run, a) for a in plan.amphorae if a.boot]),
         *_plug(run),
         _unplug(run),

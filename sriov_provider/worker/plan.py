@@ -104,7 +104,9 @@ def _make(
 
 def _with_ahead(made: Plan, wanted: tree.LoadBalancer, amphorae: tuple[AmphoraPlan, ...]) -> Plan:
     """Of the plan after this one no more than its new amphorae, which tries again what fails."""
-    if not amphorae or not _has_room_ahead(made, wanted):
+    # Hosts are not to be shared with those that go; and one that makes room has none for more.
+    first = wanted.flavor.get("failover_strategy") == "release_first"
+    if not amphorae or made.server_group_policy or first:
         return made
     ahead = dataclasses.replace(
         made,
@@ -113,17 +115,8 @@ def _with_ahead(made: Plan, wanted: tree.LoadBalancer, amphorae: tuple[AmphoraPl
         release_ports=(),
         retry_members=Retry.LATER,
     )
-    return dataclasses.replace(made, ahead=ahead)
-
-
-def _has_room_ahead(made: Plan, wanted: tree.LoadBalancer) -> bool:
-    """Where hosts are not shared there may be none left for one more. What is built ahead may take
-    the last VF from what is built now, so that another way has to be left."""
-    if made.server_group_policy == STRICT:
-        return False
-    if wanted.flavor.get("failover_strategy") == "release_first":
-        return False
-    return all(a.elsewhere for a in made.amphorae if a.boot)
+    # There is another way then: without it.
+    return dataclasses.replace(made, ahead=ahead, amphorae=_with_another_way(made.amphorae))
 
 
 def _with_others(
@@ -136,7 +129,7 @@ def _with_others(
     changed = stale or bool(anew) or not all(a.serves for a in cast.kept)
     when = _release_when(made.job, wanted, cast, policy, facts)
     waits = _waits_for_room(wanted, cast, when, facts)
-    amphorae = _that_wait_for_room(made.amphorae) if waits else made.amphorae
+    amphorae = _with_another_way(made.amphorae) if waits else made.amphorae
     # Where hosts are not to be shared, the old one may be what keeps the new one from its host.
     codes = {Code.NO_VF, Code.BOOT_FAILED} if waits and policy == STRICT else {Code.NO_VF}
     return dataclasses.replace(
@@ -179,7 +172,7 @@ def _waits_for_room(
     return free and bool(cast.released) and _may_make_room(cast, facts)
 
 
-def _that_wait_for_room(amphorae: tuple[AmphoraPlan, ...]) -> tuple[AmphoraPlan, ...]:
+def _with_another_way(amphorae: tuple[AmphoraPlan, ...]) -> tuple[AmphoraPlan, ...]:
     return tuple(dataclasses.replace(a, elsewhere=a.boot is not None) for a in amphorae)
 
 

@@ -165,6 +165,7 @@ class Facts:
     :ivar last_attempt: the job will not be run again
     :ivar silent: ids of the amphorae of a pair that do not answer
     :ivar prepared: ids of amphorae that this very run has built and plugged already
+    :ivar alone: there is no room to build anything ahead
     """
 
     settings: config.Amphora
@@ -173,3 +174,4 @@ class Facts:
     last_attempt: bool = False
     silent: frozenset[str] = frozenset()
     prepared: frozenset[str] = frozenset()
+    alone: bool = False

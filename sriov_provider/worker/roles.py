@@ -67,7 +67,7 @@ def cast(job: Job, inventory: Inventory, topology: str, facts: Facts, *, all_new
 
 def _ahead(job: Job, later: list[AmphoraRecord], facts: Facts) -> tuple[AmphoraRecord, ...]:
     """Not once something has failed: what was begun before is given back then."""
-    if job.attempt > 1 or job.placement or len(later) > 1:
+    if facts.alone or job.attempt > 1 or job.placement or len(later) > 1:
         return ()
     return tuple(_new(job, a.role, facts) for a in later if a.serves)
 

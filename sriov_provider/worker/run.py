@@ -77,12 +77,26 @@ class Run:
         self._found: dict[str, Port] | None = None
         # What came of the repair of each amphora.
         self.repairs: list[Repair] = []
+        self._given_up = threading.Event()
         # Ids of amphorae that the next plan finds built and plugged.
         self.prepared: set[str] = set()
 
     def of(self, plan: Plan) -> Run:
-        """A run of its own of another plan, on the same records."""
-        return Run(plan, self.services, self.network, self.book, self._check_lease)
+        """A run of another plan on the same records, for as long as this one goes on."""
+        return Run(plan, self.services, self.network, self.book, self._check_wanted)
+
+    def give_up(self) -> None:
+        """This run has failed; what others do for it is in vain."""
+        self._given_up.set()
+
+    def _check_wanted(self, job: Job) -> None:
+        self._check_lease(job)
+        if self._given_up.is_set():
+            raise ProviderError(
+                Code.INTERNAL,
+                "The operation was interrupted.",
+                f"Job {job.id} has failed elsewhere.",
+            )
 
     @property
     def failed(self) -> dict[str, Reason]:

@@ -37,6 +37,7 @@ from sriov_provider.worker.trees import Late, TreeReader
 LOG = logging.getLogger(__name__)
 
 _INTERRUPTIONS = 3
+_ROOM = frozenset({Code.NO_VF, Code.QUOTA, Code.NO_ADDRESS, Code.BOOT_FAILED})
 # Times the silence after which an amphora counts as dead; then nobody hears heartbeats any more,
 # and jobs tell operating statuses themselves.
 _NOBODY_LISTENS = 10
@@ -142,17 +143,22 @@ class Runner:
         last = job.attempt >= settings.worker.max_attempts
         silent: frozenset[str] = frozenset()
         prepared: frozenset[str] = frozenset()
+        alone = False
         while True:
             silent |= facts.silent_ones(inventory, self._services.amphora)
+            prepared = facts.still_answering(inventory, prepared, self._services.amphora)
             known = facts.gather(
                 lb, inventory, network, settings.amphora, last_attempt=last, silent=silent,
-                prepared=prepared,
+                prepared=prepared, alone=alone,
             )  # fmt: skip
             run = self._prepare(plan.make(job, lb, inventory, known), inventory, network)
             try:
-                engine.run(flow.build(run), self._executor)
+                engine.run(flow.build(run), self._executor, run.give_up)
             except ProviderError as error:
-                job = self._otherwise(job, run, silent, error)
+                if _lacks_room_for_more(run.plan, error):
+                    alone = True
+                else:
+                    job = self._otherwise(job, run, silent, error)
             else:
                 if not run.plan.again:
                     return run
@@ -288,3 +294,11 @@ class Runner:
         except Exception:
             # What is left stays on record for the delete; the job has to end all the same.
             LOG.exception("Job %s: a defect kept it from being released", job.id)
+
+
+def _lacks_room_for_more(made: Plan, error: ProviderError) -> bool:
+    """What is built ahead may have taken what has failed to be had: it is done without."""
+    if made.ahead is None or error.reason.code not in _ROOM:
+        return False
+    LOG.warning("Job %s goes on without building ahead: %s", made.job.id, error.reason)
+    return True

@@ -59,7 +59,7 @@ class SyncGroupRules(Step):
         assert group is not None
         # The rules of a pair are the same for both: each has the other as peer.
         pair = self.run.plan.topology != roles.SINGLE
-        peers = [a.vrrp_ip for a in self.run.book.amphorae() if pair and a.vrrp_ip]
+        peers = [a.vrrp_ip for a in self.run.together() if pair and a.vrrp_ip]
         self.run.network.set_group_rules(group, group_rules(self.run.serve(), peers))
 
 

@@ -125,8 +125,11 @@ class WaitServer(AmphoraStep):
         self._tell_shared_host(server)
 
     def _tell_shared_host(self, server: Server) -> None:
-        going = {self.subject, *(a.id for a in self.run.plan.release_amphorae)}
-        others = [a for a in self.run.book.amphorae() if a.id not in going]
+        """Of those that stay."""
+        plan = self.run.plan
+        going = {self.subject, *(a.id for a in plan.release_amphorae)}
+        there = [a for a in self.run.book.amphorae() if a.id not in going]
+        others = [a for a in there if not plan.again or a.built_by == plan.job.id]
         for other in (a for a in others if server.host and a.host == server.host):
             LOG.warning(
                 "Amphorae %s and %s of load balancer %s are both on host %s",
@@ -135,6 +138,7 @@ class WaitServer(AmphoraStep):
 
     def _active(self, record: AmphoraRecord) -> Server | None:
         assert record.compute_id is not None
+        self.run.check_lease()
         server = self.run.services.compute.get_server(record.compute_id)
         if server is None or server.status in ("ERROR", "DELETED"):
             fault = (server.fault if server else None) or "the server is gone"

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from sriov_provider import upkeep
+from sriov_provider.amphora.base import Endpoint
 from sriov_provider.errors import ProviderError
+from sriov_provider.worker import plan
+from sriov_provider.worker.plan_model import Plan
+from sriov_provider.worker.run import Run
 from tests.fakes import errors
 from tests.fakes.state import Host
 from tests.unit.worker.harness import World
 from tests.unit.worker.pairs import die, members, pair, place, whole
 from tests.unit.worker.scenes import Scene, clean, working
+from tests.unit.worker.shape import leaked
+from tests.unit.worker.test_plan import EMPTY, create
 
 VERBS = ("create_server", "delete_server", "stop_vrrp", "plug_vip", "plug_network")
 
@@ -74,15 +82,22 @@ def test_nobody_is_told_of_what_does_not_serve_yet(either: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "flavor", [{"failover_strategy": "release_first"}, {"anti_affinity": "strict"}]
+    ("flavor", "first", "second"),
+    [
+        ({"failover_strategy": "release_first"}, "delete_server", "create_server"),
+        ({"anti_affinity": "strict"}, "delete_server", "create_server"),
+        ({"anti_affinity": "soft"}, "create_server", "delete_server"),
+    ],
 )
-def test_not_where_room_is_made_first(world: World, flavor: dict[str, str]) -> None:
+def test_not_where_there_is_to_be_room(
+    world: World, flavor: dict[str, str], first: str, second: str
+) -> None:
     world.cloud.hosts["host-2"] = Host("host-2", [f"0000:af:03.{n}" for n in range(8)])
     scene = working(world, **pair(**flavor))
     with world.counted() as calls:
         assert again(world, scene) == [1]
         servers = [v for v in calls.log if v in ("create_server", "delete_server")]
-    assert servers == ["delete_server", "create_server"] * 2
+    assert servers == [first, second] * 2
 
 
 def test_not_for_the_failover_of_one(world: World) -> None:
@@ -146,15 +161,54 @@ def test_what_was_built_ahead_is_given_back_with_the_plan_that_fails(world: Worl
     clean(world, scene.lb)
 
 
-def test_the_last_vf_is_not_lost_to_it(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    """What is built now finds none because of what is built ahead: it is looked for without."""
+@pytest.mark.parametrize("more", [{}, {"failover_strategy": "build_first"}, {"vip_attach": "boot"}])
+def test_the_last_vf_is_not_lost_to_it(
+    either: World, caplog: pytest.LogCaptureFixture, more: dict[str, str]
+) -> None:
+    """With VFs for three the first one is looked for again without it, and in the same way."""
+    scene = working(either, **pair(**more))
+    for name, host in either.cloud.hosts.items():
+        del host.free_vfs[2 if name == "host-0" else 0 :]
+    assert again(either, scene) == [1]
+    assert "looks for room elsewhere" not in caplog.text
+    assert either.agent.provisioning(scene.direct) == "ACTIVE"
+    clean(either, scene.lb)
+
+
+@pytest.mark.parametrize(
+    ("verb", "error"),
+    [
+        ("create_server", errors.quota()),
+        ("create_port", errors.quota()),
+        ("create_port", errors.no_address()),
+        ("attach_port", errors.no_vf()),
+    ],
+)
+def test_what_the_first_one_lacks_is_had_without_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, verb: str, error: ProviderError
+) -> None:
+    """The job goes on at once, and ends well."""
     scene = working(world, **pair())
-    for host in world.cloud.hosts.values():
-        del host.free_vfs[1:]
-    assert again(world, scene) == [1]
-    assert "looks for room elsewhere" in caplog.text
-    assert world.agent.provisioning(scene.direct) == "ACTIVE"
+    fails_while_ahead(world, monkeypatch, verb, error)
+    with world.counted() as calls:
+        assert again(world, scene) == [1]
+        assert calls.log.count("create_server") <= 4
     clean(world, scene.lb)
+
+
+def fails_while_ahead(
+    world: World, monkeypatch: pytest.MonkeyPatch, verb: str, error: ProviderError
+) -> None:
+    """In every plan that has something built ahead this call fails."""
+    made: list[Plan] = []
+    original = plan._with_ahead
+
+    def with_ahead(*args: Any) -> Plan:
+        made.append(original(*args))
+        return made[-1]
+
+    monkeypatch.setattr(plan, "_with_ahead", with_ahead)
+    world.cloud.fail(verb, lambda *_: error if made and made[-1].ahead else None, times=None)
 
 
 def test_a_dead_one_goes_first_and_the_other_is_built_meanwhile(world: World) -> None:
@@ -180,7 +234,73 @@ def test_an_amphora_that_dies_once_it_is_built_ahead(world: World) -> None:
 
     for verb in ("configure", "wait_ready", "plug_vip", "apply_firewall"):
         world.amphora.fail(verb, dies, times=None)
-    assert again(world, scene) == [1, 2, 3]
+    assert again(world, scene) == [1, 2]
     assert dead.isdisjoint(a.id for a in members(world, scene.lb).values())
     world.amphora.heal()
     clean(world, scene.lb)
+
+
+def survivors(world: World, lb: str) -> set[str]:
+    """Roles of the amphorae that serve and whose servers are there."""
+    there = [a for a in world.inventory(lb).amphorae if a.serves]
+    return {a.role for a in there if a.compute_id in world.cloud.servers}
+
+
+@pytest.mark.parametrize("also", [(), ("MASTER",)])
+def test_who_serves_is_not_given_up_for_one_that_has_died(
+    world: World, also: tuple[str, ...]
+) -> None:
+    """The new ones fall silent once both are built, with or without the old one that is left."""
+    scene = working(world, **pair())
+    old = members(world, scene.lb)
+    silent: set[str] = {old[role].id for role in also}
+
+    def answers(amphora_id: str) -> bool:
+        found = {a.id: a for a in world.inventory(scene.lb).amphorae}
+        new = {i for i, a in found.items() if a.built_by != old["MASTER"].built_by}
+        begun = len(new) == 2 and any(found[i].serves for i in new)
+        return not (begun and amphora_id in new | silent)
+
+    world.amphora.is_up = answers
+
+    def unreachable(endpoint: Endpoint, *_: object) -> ProviderError | None:
+        return None if answers(endpoint.amphora_id) else errors.unreachable()
+
+    for verb in ("wait_ready", "configure", "apply_firewall", "plug_vip", "configure_vrrp"):
+        world.amphora.fail(verb, unreachable, times=None)
+    world.failover(scene.lb)
+    attempts(world)
+    assert "MASTER" in survivors(world, scene.lb)
+    assert old["MASTER"].compute_id in world.cloud.servers
+
+
+@pytest.mark.parametrize("verb", ["delete_server", "delete_port", "configure", "configure_vrrp"])
+def test_the_plan_that_needs_it_gives_it_back_when_it_fails(world: World, verb: str) -> None:
+    """For a reason that no other try would mend."""
+    scene = working(world, **pair())
+    old = members(world, scene.lb)["MASTER"]
+    fake = world.amphora if hasattr(world.amphora, verb) else world.cloud
+
+    def refused(*args: Any) -> ProviderError | None:
+        rows = world.inventory(scene.lb).amphorae
+        second = sum(a.built_by != old.built_by and a.serves for a in rows) == 1 and len(rows) <= 3
+        return errors.firewall_refused() if second else None
+
+    fake.fail(verb, refused, times=1)
+    world.failover(scene.lb)
+    attempts(world)
+    there = world.inventory(scene.lb).amphorae
+    assert [a for a in there if not a.serves and a.built_by != old.built_by] == []
+    assert leaked(world) == []
+
+
+def test_a_run_that_has_failed_ends_what_is_built_for_the_next_one() -> None:
+    """As soon as a step of it asks."""
+    made = plan.removal(create(), EMPTY)
+    run = Run(made, Mock(), Mock(), Mock(), lambda job: None)
+    its = run.of(made)
+    its.check_lease()
+    run.give_up()
+    run.check_lease()
+    with pytest.raises(ProviderError, match="failed elsewhere"):
+        its.check_lease()

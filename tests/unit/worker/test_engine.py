@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from concurrent.futures import ThreadPoolExecutor
 
@@ -50,6 +51,16 @@ def test_the_first_cause_is_raised_once_all_is_undone(threads: int) -> None:
         engine.run(failing, pool if threads else None)
     assert caught.value is cause
     assert notes == ["a", "b", "not b", "not a"]
+
+
+@pytest.mark.parametrize("error", [None, ProviderError(Code.QUOTA, "user", "operator")])
+def test_who_works_beside_it_hears_of_a_failure_before_it_is_undone(
+    error: ProviderError | None,
+) -> None:
+    notes: list[str] = []
+    with contextlib.suppress(ProviderError):
+        engine.run(flow(Note("a", notes, error)), failed=lambda: notes.append("failed"))
+    assert notes == (["a", "failed", "not a"] if error else ["a"])
 
 
 @pytest.mark.parametrize(("level", "told"), [(logging.DEBUG, True), (logging.INFO, False)])

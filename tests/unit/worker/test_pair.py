@@ -190,7 +190,8 @@ def test_failover_of_one_heals_what_was_in_error(world: World) -> None:
     """But not before a user's own request, which Octavia has locked the load balancer for."""
     lb = built(world)
     expected = whole(world, lb)
-    world.cloud.fail("create_server", errors.quota(), times=2)
+    # Each tries again at once, without building ahead.
+    world.cloud.fail("create_server", errors.quota(), times=4)
     world.failover(lb)
     world.run_all()
     assert world.agent.provisioning(lb) == "ERROR"
@@ -211,7 +212,7 @@ def test_failover_of_one_heals_what_was_in_error(world: World) -> None:
 def test_failover_of_one_alone_heals_too(world: World) -> None:
     lb = built(world)
     expected = whole(world, lb)
-    world.cloud.fail("create_server", errors.quota())
+    world.cloud.fail("create_server", errors.quota(), times=2)
     world.failover(lb)
     world.run_all()
     assert world.agent.provisioning(lb) == "ERROR"
