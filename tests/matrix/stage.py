@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -84,6 +85,20 @@ class Stage:
     def find(self, name: str) -> Any:
         """A load balancer by name; None when there is none."""
         return self.octavia.find_load_balancer(name)
+
+    def made_all_the_same(self, name: str) -> str:
+        """The id of a load balancer for which the API has answered with a failure; raises
+        DemoFailure when there is none."""
+        found: list[str] = []
+
+        def look() -> bool:
+            with contextlib.suppress(exceptions.SDKException):
+                balancer = self.find(name)
+                found.extend([str(balancer.id)] if balancer else [])
+            return bool(found)
+
+        wait_for(f"{name}, made in spite of the answer", look, 30, 0.3)
+        return found[0]
 
     def inventory(self, balancer_id: str) -> Inventory:
         """What the provider holds."""
