@@ -129,7 +129,7 @@ def _anew(run: Run) -> list[base_flow.Flow]:
 
 
 def _plug(run: Run) -> list[base_flow.Flow]:
-    """In three of its places an amphora that is replaced goes."""
+    """An amphora that is replaced goes before it or beside its first half, as the plan says."""
     there = run.plan.amphorae
     vips = {a.record.id: _plug_vip(run, a) for a in there}
     members = {a.record.id: _plug_members(run, a) for a in there}
