@@ -35,6 +35,13 @@ def bridge_name(network_id: str) -> str:
     return "br" + network_id[:11]
 
 
+def bridge_address(network_id: str) -> str:
+    """The MAC address of that bridge. Of its own: a bridge without one takes the lowest of its
+    ports', and each time that port goes nobody reaches the host's address on it for a minute."""
+    digits = network_id.replace("-", "")[:10]
+    return ":".join(("0e", *(digits[i : i + 2] for i in range(0, 10, 2))))
+
+
 def host_end(port_id: str) -> str:
     """The end of a port's wire on the side of the hypervisor."""
     return "v" + port_id[:11]
@@ -44,7 +51,7 @@ def bridge(network_id: str) -> str:
     """Makes a network's bridge unless it is there; call it with the lock held."""
     name = bridge_name(network_id)
     options = ("type", "bridge", "stp_state", "0", "forward_delay", "0")
-    run("ip", "link", "add", name, *options, check=False)
+    run("ip", "link", "add", name, "address", bridge_address(network_id), *options, check=False)
     run("ip", "link", "set", name, "up")
     return name
 
