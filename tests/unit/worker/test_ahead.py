@@ -15,6 +15,7 @@ from sriov_provider.errors import ProviderError
 from sriov_provider.worker import plan
 from sriov_provider.worker.plan_model import Plan
 from sriov_provider.worker.run import Run
+from sriov_provider.worker.tasks import ahead
 from tests.fakes import errors
 from tests.fakes.state import Host
 from tests.unit.worker.harness import World
@@ -134,8 +135,6 @@ def fails_ahead(
     world: World, monkeypatch: pytest.MonkeyPatch, verb: str, error: ProviderError
 ) -> None:
     """While an amphora is built ahead this call fails."""
-    from sriov_provider.worker.tasks import ahead
-
     original = ahead.BuildAhead.execute
     fake = world.amphora if hasattr(world.amphora, verb) else world.cloud
 
@@ -226,9 +225,9 @@ def test_an_amphora_that_dies_once_it_is_built_ahead(world: World) -> None:
     dead: set[str] = set()
 
     def dies(endpoint: object, *_: object) -> Exception | None:
-        ahead = [a for a in world.inventory(scene.lb).amphorae if not a.serves]
-        if not dead and len(world.cloud.servers) == 2 and ahead:
-            dead.add(ahead[0].id)
+        begun = [a for a in world.inventory(scene.lb).amphorae if not a.serves]
+        if not dead and len(world.cloud.servers) == 2 and begun:
+            dead.add(begun[0].id)
         mine = getattr(endpoint, "amphora_id", None)
         return errors.unreachable() if mine in dead else None
 
