@@ -40,14 +40,18 @@ def inside(name: str, work: Callable[[], T]) -> T:
     """
 
     def entered() -> T:
-        _enter(name)
+        enter(name)
         return work()
 
     with concurrent.futures.ThreadPoolExecutor(max_workers=1) as pool:
         return pool.submit(entered).result()
 
 
-def _enter(name: str) -> None:
+def enter(name: str) -> None:
+    """Enter the namespace with the thread that calls, for good.
+
+    :raises NamespaceError: there is no such namespace
+    """
     descriptor = -1
     try:
         descriptor = os.open(Path(netns.NETNS_RUN_DIR) / name, os.O_RDONLY | os.O_CLOEXEC)

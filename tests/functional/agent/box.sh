@@ -18,10 +18,13 @@ for script in lvs-masquerade.sh udp-masquerade.sh; do
     printf '#!/bin/sh\n' >/usr/local/bin/$script
     chmod +x /usr/local/bin/$script
 done
+# Interfaces are set up without it.
+printf '#!/bin/sh\nexit 1\n' >/usr/local/bin/amphora-interface
+chmod +x /usr/local/bin/amphora-interface
 mount -t tmpfs tmpfs /run
 mkdir -p /run/netns /run/home/.octavia /run/rsyslog/octavia /run/interfaces /var/lib/octavia
 cp "$directory/agent.conf" /run/home/.octavia/octavia.conf
-HOME=/run/home PATH=$(dirname "$python"):$PATH:/usr/sbin:/sbin
+HOME=/run/home PATH=/usr/local/bin:$(dirname "$python"):$PATH:/usr/sbin:/sbin
 export HOME PATH
 "$python" -c '
 import socket

@@ -76,6 +76,25 @@ def test_an_interface_opens_when_it_is_plugged_after_its_document(box: boxes.Box
             assert observer.passes(wire, frame("eth1", tcp(SERVER4, VIP4, 40000, port))) is expected
 
 
+def test_an_interface_is_set_up_without_a_command_of_its_own(box: boxes.Box) -> None:
+    """That of :file:`box.sh` fails."""
+    with netns.namespace("world") as world:
+        join(box, world)
+        status, told = box.call("POST", f"/1.0/plug/vip/{VIP4}", PLUG)
+        assert status == 202, told
+        assert f"inet {BASE4}/20" in box.run("ip", "-4", "address", "show", "dev", "eth1", "up")
+        assert f"from {VIP4} lookup 1" in box.run("ip", "rule")
+        assert "default via 198.18.16.1 dev eth1" in box.run("ip", "route", "show", "table", "1")
+
+
+def test_an_interface_that_cannot_be_set_up_is_told(box: boxes.Box) -> None:
+    with netns.namespace("world") as world:
+        join(box, world)
+        status, told = box.call("POST", f"/1.0/plug/vip/{VIP4}", PLUG | {"mtu": 67})
+    assert (status, told["message"]) == (500, "Error plugging VIP")
+    assert told["details"].startswith("Error: Could not configure interface")
+
+
 def test_the_last_document_is_back_after_a_restart(tmp_path: Path) -> None:
     with boxes.running(tmp_path) as first:
         digest = first.call("POST", "/1.0/security-group", document())[1]["digest"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from octavia.common import config  # noqa: F401  (registers the options)
 from oslo_config import cfg, fixture
 from pyroute2 import netns as pyroute2_netns
+from werkzeug import exceptions
 
 from amphora_agent_ext import agent, blueprint, kernel
 from amphora_agent_ext.apply import Firewall
@@ -45,6 +47,17 @@ def test_gunicorn_asks_for_the_controllers_certificate(settings: fixture.Config)
     assert options["bind"] == "198.18.0.5:9443"
     assert options["cert_reqs"] is ssl.CERT_REQUIRED
     assert options["ssl_version"] is ssl.PROTOCOL_TLSv1_2
+
+
+def test_an_interface_that_cannot_be_set_up(settings: fixture.Config) -> None:
+    """What the stock agent answers; there is no file of that interface."""
+    with pytest.raises(exceptions.HTTPException) as caught:
+        agent.bring_interface_up("eth9", "network")
+    answer = caught.value.get_response()
+    assert answer.status_code == 500
+    told = json.loads(answer.get_data())
+    assert told["message"] == "Error plugging network"
+    assert told["details"].startswith("Error: ")
 
 
 @pytest.fixture
