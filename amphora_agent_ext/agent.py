@@ -1,35 +1,28 @@
 """``sriov-amphora-agent``: the stock amphora agent with our calls added to its application.
 
-The only module of this package that imports ``octavia``. It starts what the stock command starts,
-in the same order and with the same settings, after the table that drops everything unknown.
+It starts what the stock command starts, in the same order and with the same settings, after the
+table that drops everything unknown. This module and ``interfaces`` alone import ``octavia``.
 """
 
 from __future__ import annotations
 
-import concurrent.futures
-import json
-import logging
 import multiprocessing
 import ssl
 import sys
 from pathlib import Path
 from typing import Any
 
-import flask
 from octavia import version
-from octavia.amphorae.backends.agent.api_server import osutils, server
+from octavia.amphorae.backends.agent.api_server import server
 from octavia.amphorae.backends.health_daemon import health_daemon
-from octavia.cmd import interface as interface_command
 from octavia.cmd.agent import AmphoraAgent
 from octavia.common import service, utils
 from oslo_config import cfg
 from oslo_reports import guru_meditation_report, opts
 
-from amphora_agent_ext import blueprint, namespace
+from amphora_agent_ext import blueprint, interfaces
 from amphora_agent_ext.apply import Firewall
 from amphora_agent_ext.configuration import Configuration
-
-LOG = logging.getLogger(__name__)
 
 _LOG_FILE = "/var/log/amphora-agent.log"
 
@@ -46,41 +39,11 @@ def main() -> None:
 
 def application(health_queue: Any, firewall: Firewall) -> Any:
     """The stock agent's Flask application with our blueprint."""
-    osutils.BaseOS.bring_interface_up = staticmethod(bring_interface_up)
+    interfaces.take_over()
     app = server.Server(health_queue).app
     configuration = Configuration(Path(cfg.CONF.haproxy_amphora.base_path))
     app.register_blueprint(blueprint.create(firewall, configuration))
     return app
-
-
-def bring_interface_up(interface: str, name: str) -> None:
-    """What the stock agent has ``amphora-interface up`` do, by the same code in a fork of this
-    process: a command of its own imports for more than a second before it begins.
-
-    :param interface: in the amphora's namespace, such as ``eth1``
-    :param name: what the caller is told was plugged
-    :raises werkzeug.exceptions.HTTPException: with the stock agent's answer of status 500
-    """
-    fork = multiprocessing.get_context("fork")
-    with concurrent.futures.ProcessPoolExecutor(1, fork) as pool:
-        trouble = pool.submit(_interface_up, interface).result()
-    if trouble:
-        LOG.error("Failed to set up %s: %s", interface, trouble)
-        body = json.dumps({"message": f"Error plugging {name}", "details": trouble})
-        flask.abort(flask.Response(body, 500, mimetype="application/json"))
-
-
-def _interface_up(interface: str) -> str:
-    """Stock code asks for the namespace of a process by its pid: a thread's would not do.
-
-    :returns: what went wrong, or nothing
-    """
-    try:
-        namespace.enter(namespace.AMPHORA)
-        interface_command.interface_cmd(interface, "up")
-    except Exception as error:
-        return f"Error: {error}"
-    return ""
 
 
 def server_options(conf: Any) -> dict[str, Any]:

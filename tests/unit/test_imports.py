@@ -15,6 +15,7 @@ ADAPTERS = {
     "sriov_provider/amphora/octavia_config.py",
     "sriov_provider/amphora/octavia_rest.py",
     "amphora_agent_ext/agent.py",
+    "amphora_agent_ext/interfaces.py",
 }
 MODULES = sorted(
     str(path.relative_to(ROOT)) for name in PACKAGES for path in (ROOT / name).rglob("*.py")

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from octavia.amphorae.backends.utils.interface import InterfaceController
 
 from tests.functional import netns
 from tests.functional.agent import box as boxes
-from tests.functional.agent.conftest import BASE4, MACS, SERVER4, VIP4, document
+from tests.functional.agent.conftest import BASE4, BASE6, MACS, SERVER4, VIP4, VIP6, document
 from tests.functional.agent.packets import frame, tcp
 
 pytestmark = pytest.mark.root
@@ -27,6 +28,9 @@ PLUG = {
     "additional_vips": [],
     "is_sriov": False,
 }
+# The stock agent asks for addresses of the family that has the interface's index for a number,
+# which for most means all addresses there are.
+_ANY_FAMILY = 77
 V4_ONLY = [{"mac": MACS["eth1"], "filter": "amphora", "vips": [VIP4], "addresses": [BASE4]}]
 
 
@@ -87,6 +91,28 @@ def test_an_interface_is_set_up_without_a_command_of_its_own(box: boxes.Box) -> 
         assert "default via 198.18.16.1 dev eth1" in box.run("ip", "route", "show", "table", "1")
 
 
+def test_an_ipv4_interface_does_not_wait_for_addresses_of_ipv6(box: boxes.Box) -> None:
+    """What the stock agent waits for ends with its patience: 30 s."""
+    with netns.namespace("world") as world, tentative(box):
+        join(box, world, index=_ANY_FAMILY)
+        began = time.monotonic()
+        status, told = box.call("POST", f"/1.0/plug/vip/{VIP4}", PLUG)
+        assert status == 202, told
+        assert time.monotonic() - began < InterfaceController.TENTATIVE_WAIT_TIMEOUT
+        assert "tentative" in box.run("ip", "-6", "address", "show", "dev", "idle")
+
+
+def test_an_ipv6_interface_is_up_when_its_addresses_are(box: boxes.Box) -> None:
+    network = {"subnet_cidr": "2001:db8:1::/64", "gateway": "2001:db8:1::1", "vrrp_ip": BASE6}
+    with netns.namespace("world") as world:
+        join(box, world, index=_ANY_FAMILY)
+        status, told = box.call("POST", f"/1.0/plug/vip/{VIP6}", PLUG | network)
+        assert status == 202, told
+        addresses = box.run("ip", "-6", "address", "show", "dev", "eth1")
+        assert f"inet6 {BASE6}/64" in addresses
+        assert "tentative" not in addresses
+
+
 def test_an_interface_that_cannot_be_set_up_is_told(box: boxes.Box) -> None:
     with netns.namespace("world") as world:
         join(box, world)
@@ -102,13 +128,28 @@ def test_the_last_document_is_back_after_a_restart(tmp_path: Path) -> None:
         assert second.call("GET", "/1.0/security-group")[1]["digest"] == digest
 
 
-def join(box: boxes.Box, world: netns.Namespace) -> None:
+def join(box: boxes.Box, world: netns.Namespace, index: int = 0) -> None:
     """Hot-plug: an interface appears, down, in the amphora's own namespace."""
+    numbered = ("index", str(index)) if index else ()
     box.space.ip(
-        *("link", "add", "ens5", "address", MACS["eth1"], "type", "veth"),
+        *("link", "add", "ens5", *numbered, "address", MACS["eth1"], "type", "veth"),
         *("peer", "wire", "netns", world.name),
     )
     world.ip("link", "set", "wire", "up")
+
+
+@contextmanager
+def tentative(box: boxes.Box) -> Iterator[None]:
+    """An address beside the VIP's interface that stays tentative for as long as it is there."""
+    box.run("ip", "link", "add", "idle", "type", "veth", "peer", "name", "peer")
+    try:
+        box.run("sysctl", "-q", "-w", "net.ipv6.conf.idle.dad_transmits=1000")
+        box.run("ip", "link", "set", "peer", "up")
+        box.run("ip", "link", "set", "idle", "up")
+        box.run("ip", "address", "add", "2001:db8:f::1/64", "dev", "idle")
+        yield
+    finally:
+        box.run("ip", "link", "del", "idle")
 
 
 @contextmanager
