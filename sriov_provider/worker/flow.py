@@ -2,7 +2,8 @@
 
 start, in parallel:                security group  |  servers
 build, each amphora in parallel:   server up  |  base port, then agent + deny all  |  attach
-(an amphora that is replaced goes here; of a pair, while the new one's VIP is plugged)
+(an amphora that is replaced goes here; of a pair, while the new one's VIP is plugged, or from here
+on to keepalived, if the new one has all its interfaces)
 plug, each amphora in parallel:    VIP, then member networks in parallel
 serve:                             close rules -> configuration -> open rules
 pair, those that serve first:      keepalived
@@ -58,11 +59,20 @@ def _rest(run: Run) -> list[base_flow.Flow]:
     return [
         _parallel("prepared", [servers.RecordAmphora(run, a) for a in prepared]),
         _parallel("build", [_build(run, a) for a in plan.amphorae if a.boot]),
-        *_plug(run),
-        _unplug(run),
-        *_serve(run),
+        *_plug_and_serve(run),
+        *_vrrp(run),
+        _parallel("ready", [amphorae.MarkReady(run, a) for a in plan.amphorae]),
         _parallel("release", _release_ports(run, plan.release_ports, detach=True)),
     ]
+
+
+def _plug_and_serve(run: Run) -> list[base_flow.Flow]:
+    serving = [*_plug(run), _unplug(run), *_serve(run)]
+    if run.plan.release_when is not ReleaseWhen.BEFORE_VRRP:
+        return serving
+    hand_over, *going = _release_amphorae(run)
+    beside = [linear_flow.Flow("going").add(*going), linear_flow.Flow("serving").add(*serving)]
+    return [hand_over, _parallel("replace", beside)]
 
 
 def _ahead(run: Run, plan: Plan) -> ahead.BuildAhead:
@@ -180,8 +190,6 @@ def _serve(run: Run) -> list[base_flow.Flow]:
         _parallel("configure", configure),
         groups.SyncGroupRules(run, plan.load_balancer_id),
         _parallel("open", [amphorae.OpenFirewall(run, a) for a in plan.amphorae]),
-        *_vrrp(run),
-        _parallel("ready", [amphorae.MarkReady(run, a) for a in plan.amphorae]),
     ]
 
 

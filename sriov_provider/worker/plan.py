@@ -127,7 +127,7 @@ def _with_others(
     stale = any(a.state is AmphoraState.STALE for a in cast.kept)
     anew = _anew(made.job, cast)
     changed = stale or bool(anew) or not all(a.serves for a in cast.kept)
-    when = _release_when(made.job, wanted, cast, policy, facts)
+    when = _release_when(made, wanted, cast, policy, facts)
     waits = _waits_for_room(wanted, cast, when, facts)
     amphorae = _with_another_way(made.amphorae) if waits else made.amphorae
     # Where hosts are not to be shared, the old one may be what keeps the new one from its host.
@@ -234,22 +234,24 @@ def anti_affinity(flavor: Mapping[str, Any], topology: str, default: str | None)
 
 
 def _release_when(
-    job: Job, lb: tree.LoadBalancer, cast: roles.Cast, policy: str | None, facts: Facts
+    made: Plan, lb: tree.LoadBalancer, cast: roles.Cast, policy: str | None, facts: Facts
 ) -> ReleaseWhen:
     """As the flavor says. Where it says nothing, one of a pair makes room first while the other one
     answers, if it is dead itself, there may be no third host, or was no VF beside it. Where none
     answers it may be us who are cut off: both may serve."""
     asked = lb.flavor.get("failover_strategy")
     narrow = policy == STRICT or _dead(cast, facts)
-    in_vain = job.placement > 0 and _may_make_room(cast, facts)
+    in_vain = made.job.placement > 0 and _may_make_room(cast, facts)
     first = in_vain or (narrow and roles.survivors(cast, facts))
     if asked:
         first = asked == "release_first"
     if first:
         return ReleaseWhen.BEFORE_BUILD
     pair = all(a.role != roles.STANDALONE for a in cast.kept)
-    beside = pair and roles.stays(cast)
-    return ReleaseWhen.BEFORE_MEMBERS if beside else ReleaseWhen.BEFORE_PLUG
+    if not (pair and roles.stays(cast)):
+        return ReleaseWhen.BEFORE_PLUG
+    room = any(a.boot or a.vip_port or a.member_ports for a in made.amphorae)
+    return ReleaseWhen.BEFORE_MEMBERS if room else ReleaseWhen.BEFORE_VRRP
 
 
 def _dead(cast: roles.Cast, facts: Facts) -> bool:

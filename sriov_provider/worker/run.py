@@ -147,10 +147,11 @@ class Run:
         return desired.without_members(self.plan.serve, set(self.failed))
 
     def together(self) -> tuple[AmphoraRecord, ...]:
-        """The amphorae that know each other: all but those built for the next plan."""
+        """The amphorae that know each other: all but those that go and those built for the next
+        plan."""
         ahead = self.plan.ahead.amphorae if self.plan.ahead else ()
-        ids = {a.record.id for a in ahead}
-        return tuple(a for a in self.book.amphorae() if a.id not in ids)
+        others = {*(a.record.id for a in ahead), *(a.id for a in self.plan.release_amphorae)}
+        return tuple(a for a in self.book.amphorae() if a.id not in others)
 
     def endpoint(self, amphora_id: str) -> Endpoint:
         record = self.book.amphora(amphora_id)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.fakes import errors
 from tests.unit.worker.harness import World
+from tests.unit.worker.pairs import pair
 from tests.unit.worker.scenes import clean, working
 
 
@@ -38,6 +39,30 @@ def test_slow_boot_does_not_forget_the_base_port(threaded: World) -> None:
     amphora = threaded.only_amphora(lb)
     assert noted == [amphora.vrrp_ip]
     assert amphora.management_ip and amphora.host and amphora.vrrp_port_id
+
+
+def test_a_successor_is_configured_while_its_predecessor_is_deleted(threaded: World) -> None:
+    """The second one of a pair, which has been built ahead; keepalived waits for the end of it."""
+    scene = working(threaded, **pair())
+    noted: list[list[str]] = []
+
+    def wait_for_the_rules(verb: str, when: str) -> None:
+        second = calls.log.count("stop_vrrp") == 2
+        if not second or (verb, when) != ("delete_server", "before"):
+            return
+        since, deadline = len(calls.log), time.monotonic() + 10
+        while calls.log[since:].count("apply_firewall") < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        noted.append(calls.log[since:])
+
+    with threaded.counted() as calls:
+        threaded.cloud.observers.append(wait_for_the_rules)
+        threaded.failover(scene.lb)
+        threaded.run_all()
+    (meanwhile,) = noted
+    assert {"configure", "apply_firewall"} <= set(meanwhile)
+    assert "configure_vrrp" not in meanwhile
+    clean(threaded, scene.lb)
 
 
 def test_populated_load_balancer(threaded: World) -> None:
