@@ -2,8 +2,8 @@
 
 start, in parallel:                security group  |  servers
 build, each amphora in parallel:   server up  |  base port, then agent + deny all  |  attach
-(an amphora that is replaced goes here; of a pair, while the new one's VIP is plugged, or from here
-on to keepalived, if the new one has all its interfaces)
+(an amphora that is replaced goes here; of a pair, while the new one's VIP is plugged or, where no
+room is to be made, from here on to keepalived)
 plug, each amphora in parallel:    VIP, then member networks in parallel
 serve:                             close rules -> configuration -> open rules
 pair, those that serve first:      keepalived
@@ -49,8 +49,7 @@ def build(run: Run) -> base_flow.Flow:
     flow.add(_start(run))
     if plan.ahead is None:
         return flow.add(*_rest(run))
-    rest = linear_flow.Flow("rest").add(*_rest(run))
-    return flow.add(_parallel("beside", [rest, _ahead(run, plan.ahead)]))
+    return flow.add(_parallel("beside", [_serial("rest", _rest(run)), _ahead(run, plan.ahead)]))
 
 
 def _rest(run: Run) -> list[base_flow.Flow]:
@@ -67,12 +66,15 @@ def _rest(run: Run) -> list[base_flow.Flow]:
 
 
 def _plug_and_serve(run: Run) -> list[base_flow.Flow]:
-    serving = [*_plug(run), _unplug(run), *_serve(run)]
+    """Who goes has handed the VIP over before anybody's rules close to it."""
+    plug, serve = [*_plug(run), _unplug(run)], _serve(run)
     if run.plan.release_when is not ReleaseWhen.BEFORE_VRRP:
-        return serving
+        return [*plug, *serve]
     hand_over, *going = _release_amphorae(run)
-    beside = [linear_flow.Flow("going").add(*going), linear_flow.Flow("serving").add(*serving)]
-    return [hand_over, _parallel("replace", beside)]
+    return [
+        _parallel("hand-over", [hand_over, _serial("plugging", plug)]),
+        _parallel("replace", [_serial("going", going), _serial("serving", serve)]),
+    ]
 
 
 def _ahead(run: Run, plan: Plan) -> ahead.BuildAhead:
@@ -88,6 +90,10 @@ def _ahead(run: Run, plan: Plan) -> ahead.BuildAhead:
 
 def _parallel(name: str, parts: list[base_flow.Flow]) -> base_flow.Flow:
     return unordered_flow.Flow(name).add(*parts)
+
+
+def _serial(name: str, parts: list[base_flow.Flow]) -> base_flow.Flow:
+    return linear_flow.Flow(name).add(*parts)
 
 
 def _start(run: Run) -> base_flow.Flow:
@@ -145,10 +151,9 @@ def _plug(run: Run) -> list[base_flow.Flow]:
     members = {a.record.id: _plug_members(run, a) for a in there}
     going = _release_amphorae(run)
     if run.plan.release_when is ReleaseWhen.BEFORE_MEMBERS:
-        room = linear_flow.Flow("room").add(*going)
-        plugged = [room, *vips.values()]
+        plugged = [_serial("room", going), *vips.values()]
         return [*_anew(run), _parallel("plug", plugged), _parallel("members", [*members.values()])]
-    both = [linear_flow.Flow(f"plug:{i}").add(vips[i], members[i]) for i in vips]
+    both = [_serial(f"plug:{i}", [vips[i], members[i]]) for i in vips]
     before = going if run.plan.release_when is ReleaseWhen.BEFORE_PLUG else []
     return [*before, *_anew(run), _parallel("plug", both)]
 

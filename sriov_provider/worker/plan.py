@@ -115,8 +115,12 @@ def _with_ahead(made: Plan, wanted: tree.LoadBalancer, amphorae: tuple[AmphoraPl
         release_ports=(),
         retry_members=Retry.LATER,
     )
-    # There is another way then: without it.
-    return dataclasses.replace(made, ahead=ahead, amphorae=_with_another_way(made.amphorae))
+    # There is another way then: without it. And there is room for both if there is for one.
+    when = made.release_when
+    if when is ReleaseWhen.BEFORE_MEMBERS:
+        when = ReleaseWhen.BEFORE_VRRP
+    others = _with_another_way(made.amphorae)
+    return dataclasses.replace(made, ahead=ahead, amphorae=others, release_when=when)
 
 
 def _with_others(

@@ -13,8 +13,8 @@ from sriov_provider.records import AmphoraRecord, Job, MemberRecord, PortRecord
 
 class ReleaseWhen(str, enum.Enum):
     """When an amphora that is to go is gone. An amphora of a pair has the VIP from keepalived: its
-    VIP interface may be set up while another one still serves. One that needs no room any more may
-    have its rules and its configuration while the other one is deleted."""
+    VIP interface may be set up while another one still serves. One that needs no room of the other
+    one's may have its rules and its configuration while that is deleted."""
 
     BEFORE_BUILD = "before_build"
     BEFORE_PLUG = "before_plug"
