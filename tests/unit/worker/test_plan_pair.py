@@ -108,11 +108,13 @@ def test_what_is_built_ahead_is_what_the_next_plan_needs(case: Planned, prepared
     assert not following.again
     found = next(a for a in following.amphorae if a.record.id == ahead.record.id)
     assert bool(found.boot) is bool(found.vip_port) is not prepared
+    assert following.vrrp
+    if made.failed.keys() - following.failed.keys():
+        return  # an interface of the one that goes now was of another kind than those members want
     assert len(found.member_ports) == (0 if prepared else len(ahead.member_ports))
-    if prepared and not lb.flavor.get("failover_strategy"):
+    if prepared:
         # It needs no room: that is left to what follows the interfaces.
         assert following.release_when is ReleaseWhen.BEFORE_VRRP
-    assert following.vrrp
 
 
 @given(planned())
