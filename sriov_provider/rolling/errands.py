@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from sriov_provider.capacity import failovers
 from sriov_provider.capacity.model import Inside, Outside, Verdict
 from sriov_provider.capacity.totals import Totals
+from sriov_provider.compute.refusals import STRICT
 from sriov_provider.db.engine import Sessions
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.rolling import age, records
@@ -67,7 +68,7 @@ class Drain:
 
     def prospect(self, found: Found) -> Prospect:
         avoid = {self._host}
-        if plan.anti_affinity(found.flavor, found.topology, self._policy) == plan.STRICT:
+        if plan.anti_affinity(found.flavor, found.topology, self._policy) == STRICT:
             avoid |= found.peers
         verdict, hosts, why = failovers.elsewhere(found.amphora_id, avoid, *self._survey())
         return Prospect(_ROOMS[verdict], hosts, why, goes_first(found))

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sriov_provider import tree, vnic
+from sriov_provider.compute.refusals import STRICT
 from sriov_provider.errors import Code, Reason
 from sriov_provider.records import (
     Action,
@@ -25,8 +26,6 @@ from sriov_provider.records import (
 )
 from sriov_provider.worker import desired, plan_amphora, plan_members, roles
 from sriov_provider.worker.plan_model import AmphoraPlan, Facts, Group, Plan, ReleaseWhen, Retry
-
-STRICT = "anti-affinity"
 
 
 def owner_tag(load_balancer_id: str) -> str:
@@ -86,7 +85,7 @@ def _make(
         serve=serve,
         topology=topology,
         group_name=group_name(wanted.id),
-        amphorae=plan_amphora.amphorae(kept, *known),
+        amphorae=tuple(plan_amphora.amphora(a, *known) for a in kept),
         release_amphorae=cast.released,
         release_ports=surplus,
         leftovers=_leftovers(job, surplus),
@@ -99,7 +98,7 @@ def _make(
         vip_groups=_asks(job, "vip_sg_ids"),
     )
     whole = _with_others(made, wanted, cast, inventory, facts)
-    return _with_ahead(whole, wanted, plan_amphora.amphorae(cast.ahead, *known))
+    return _with_ahead(whole, wanted, tuple(plan_amphora.amphora(a, *known) for a in cast.ahead))
 
 
 def _with_ahead(made: Plan, wanted: tree.LoadBalancer, amphorae: tuple[AmphoraPlan, ...]) -> Plan:

@@ -25,20 +25,6 @@ def alive(port: PortRecord) -> bool:
     return port.state in (PortState.WANTED, PortState.ATTACHED)
 
 
-def amphorae(
-    records: tuple[AmphoraRecord, ...],
-    lb: tree.LoadBalancer,
-    networks: Mapping[str, str],
-    inventory: Inventory,
-    facts: Facts,
-    topology: str,
-    placement: int,
-) -> tuple[AmphoraPlan, ...]:
-    """Of each, as :func:`amphora`."""
-    known = (lb, networks, inventory, facts, topology, placement)
-    return tuple(amphora(record, *known) for record in records)
-
-
 def amphora(
     record: AmphoraRecord,
     lb: tree.LoadBalancer,
@@ -46,7 +32,7 @@ def amphora(
     inventory: Inventory,
     facts: Facts,
     topology: str,
-    placement: int = 0,
+    placement: int,
 ) -> AmphoraPlan:
     """:param placement: how many ways to place a new amphora have found no VF"""
     ready = record.serves or record.id in facts.prepared

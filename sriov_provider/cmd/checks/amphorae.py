@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import random
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,20 +30,21 @@ Ask = Callable[[Endpoint], FirewallState]
 
 
 def checks(settings: Settings) -> Iterator[Check]:
-    """All read the tables first."""
-    url, files = settings.database_connection, settings.config_files
+    """All need the tables, which the first one that can reads."""
+    files = settings.config_files
+    serving = functools.cache(lambda: _serving(settings.database_connection))
 
     def agents() -> Result:
-        some = _serving(url)
+        some = serving()
         chosen = random.sample(some, min(SAMPLE, len(some)))
         return ask_agents(chosen, firewall.agents(files, PATIENCE)) if chosen else _NONE
 
     def heartbeats() -> Result:
         health = settings.health
-        return judge_heartbeats(_serving(url), utcnow(), health.timeout, bool(health.bind))
+        return judge_heartbeats(serving(), utcnow(), health.timeout, bool(health.bind))
 
     def certificates() -> Result:
-        return judge_certificates(_serving(url), utcnow(), settings.certificates.expiry_buffer)
+        return judge_certificates(serving(), utcnow(), settings.certificates.expiry_buffer)
 
     database = "correct [sriov_provider] database_connection"
     yield Check("agents", agents, "check certificates, management network and amp_secgroup_list")
