@@ -157,6 +157,12 @@ class AmphoraClient(Protocol):
         :param patience: seconds to connect and to wait for the answer
         """
 
+    def start_vrrp(self, endpoint: Endpoint, patience: tuple[float, float]) -> None:
+        """What has been stopped goes on as it was configured; one attempt.
+
+        :param patience: seconds to connect and to wait for the answer
+        """
+
 
 class AmphoraBuilder(Protocol):
     """Makes what an amphora is born with. Needs no network."""

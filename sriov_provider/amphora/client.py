@@ -182,8 +182,15 @@ class AgentClient:
         self._call(endpoint, "PUT", "vrrp/start", "start VRRP")
 
     def stop_vrrp(self, endpoint: Endpoint, patience: tuple[float, float]) -> None:
-        answer = self._requests.request(endpoint, "PUT", "vrrp/stop", timeout=patience, attempts=1)
-        replies.check(answer, endpoint, "stop VRRP")
+        self._vrrp(endpoint, "stop", patience)
+
+    def start_vrrp(self, endpoint: Endpoint, patience: tuple[float, float]) -> None:
+        self._vrrp(endpoint, "start", patience)
+
+    def _vrrp(self, endpoint: Endpoint, what: str, patience: tuple[float, float]) -> None:
+        path = f"vrrp/{what}"
+        answer = self._requests.request(endpoint, "PUT", path, timeout=patience, attempts=1)
+        replies.check(answer, endpoint, f"{what} VRRP")
 
     def _configure_haproxy(
         self, endpoint: Endpoint, serving: Serving, details: Mapping[str, Any]

@@ -213,6 +213,10 @@ class FakeAmphora(Faults):
     def stop_vrrp(self, endpoint: Endpoint, patience: tuple[float, float]) -> None:
         self._changed(endpoint, "stop_vrrp")
 
+    @verb
+    def start_vrrp(self, endpoint: Endpoint, patience: tuple[float, float]) -> None:
+        self._changed(endpoint, "start_vrrp")
+
     def _reach(self, endpoint: Endpoint) -> AmphoraRow:
         if not self.is_up(endpoint.amphora_id):
             operator = f"amphora {endpoint.amphora_id} at {endpoint.address}: connection refused"

@@ -161,6 +161,12 @@ class YieldVip(Step):
         except ProviderError as error:
             LOG.warning("Amphora %s does not hand over the VIP: %s", self.subject, error.reason)
 
+    def undo(self) -> None:
+        """It stays after all, unless it is being deleted already."""
+        record = self.run.book.amphora(self.subject)
+        if record is not None and record.serves:
+            self.run.services.amphora.start_vrrp(self.run.endpoint(self.subject), PATIENCE)
+
 
 class MarkStale(Step):
     """It does not answer: what this job changes, it misses."""

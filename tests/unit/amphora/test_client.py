@@ -176,11 +176,12 @@ class TestVrrp:
         assert code(caught) is Code.AGENT_ERROR
         assert agent.changes() == []
 
-    def test_stopped_once_with_patience(self) -> None:
+    @pytest.mark.parametrize("what", ["stop", "start"])
+    def test_asked_once_with_patience(self, what: str) -> None:
         agent = ScriptedAgent()
-        client(agent).stop_vrrp(ENDPOINT, (2.0, 5.0))
+        getattr(client(agent), f"{what}_vrrp")(ENDPOINT, (2.0, 5.0))
         (call,) = agent.calls
-        assert (str(call), call.timeout, call.attempts) == ("PUT vrrp/stop", (2.0, 5.0), 1)
+        assert (str(call), call.timeout, call.attempts) == (f"PUT vrrp/{what}", (2.0, 5.0), 1)
 
 
 class TestProbe:

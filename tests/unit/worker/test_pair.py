@@ -140,6 +140,17 @@ def test_the_one_that_goes_hands_the_vip_over(world: World) -> None:
     assert whole(world, lb) == expected
 
 
+def test_the_one_that_stays_after_all_stands_by_again(world: World) -> None:
+    lb = built(world)
+    old = members(world, lb)
+    world.amphora.fail("plug_vip", errors.firewall_refused(), times=None)
+    world.failover(lb)
+    world.run_all()
+    assert {r: a.id for r, a in members(world, lb).items()} == {r: a.id for r, a in old.items()}
+    orders = [world.amphora.of(a.id).order for a in old.values()]
+    assert [o[-2:] for o in orders if "stop_vrrp" in o] == [["stop_vrrp", "start_vrrp"]]
+
+
 def test_survivor_knows_the_new_peer_before_that_starts(world: World) -> None:
     lb = built(world)
     old = members(world, lb)
