@@ -1,7 +1,8 @@
 """``sriov-amphora-agent``: the stock amphora agent with our calls added to its application.
 
 It starts what the stock command starts, in the same order and with the same settings, after the
-table that drops everything unknown. This module and ``interfaces`` alone import ``octavia``.
+table that drops everything unknown. This module, ``plugging`` and ``interfaces`` alone import
+``octavia``.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from octavia.common import service, utils
 from oslo_config import cfg
 from oslo_reports import guru_meditation_report, opts
 
-from amphora_agent_ext import blueprint, interfaces
+from amphora_agent_ext import blueprint, plugging
 from amphora_agent_ext.apply import Firewall
 from amphora_agent_ext.configuration import Configuration
 
@@ -39,7 +40,7 @@ def main() -> None:
 
 def application(health_queue: Any, firewall: Firewall) -> Any:
     """The stock agent's Flask application with our blueprint."""
-    interfaces.take_over()
+    plugging.take_over()
     app = server.Server(health_queue).app
     configuration = Configuration(Path(cfg.CONF.haproxy_amphora.base_path))
     app.register_blueprint(blueprint.create(firewall, configuration))

@@ -1,63 +1,62 @@
-"""Interfaces of the amphora go up by the stock agent's code, without its ``amphora-interface``.
+"""``sriov-amphora-interface``: the amphora's interfaces go up and down, by the stock agent's code.
 
-That command imports for more than a second of a core before it begins, at every plug.
+The stock command imports all of Octavia's options first, for more than a second of a core.
 """
 
 from __future__ import annotations
 
-import concurrent.futures
-import json
-import logging
-import multiprocessing
+import argparse
+import sys
+from collections.abc import Sequence
 from typing import Any
 
-import flask
-from octavia.amphorae.backends.agent.api_server import osutils
-from octavia.amphorae.backends.utils import interface
-from octavia.cmd import interface as command
+from octavia.amphorae.backends.utils.interface import InterfaceController
+from oslo_config import cfg
 
-from amphora_agent_ext import namespace
-
-LOG = logging.getLogger(__name__)
+_DIRECTORY = cfg.StrOpt("agent_server_network_dir")
 
 
-def take_over() -> None:
-    """Have the stock agent of this process set interfaces up as here."""
-    osutils.BaseOS.bring_interface_up = staticmethod(bring_up)
-
-
-def bring_up(name: str, told_as: str) -> None:
-    """Set up an interface whose file the stock agent has written.
-
-    :param name: in the amphora's namespace, such as ``eth1``
-    :param told_as: what the caller hears was being plugged
-    :raises werkzeug.exceptions.HTTPException: with the stock agent's answer of status 500
-    """
-    # Stock code takes the namespace of a process for that of the thread it runs in.
-    fork = multiprocessing.get_context("fork")
-    with concurrent.futures.ProcessPoolExecutor(1, fork) as pool:
-        trouble = pool.submit(_bring_up, name).result()
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point, called as the stock command is: ``amphora-interface up all``."""
+    parser = argparse.ArgumentParser(prog="sriov-amphora-interface", description=__doc__)
+    parser.add_argument("action", choices=("up", "down"))
+    parser.add_argument("name", help="an interface that has a file, or 'all'")
+    asked = parser.parse_args(argv)
+    cfg.CONF.register_opt(_DIRECTORY, "amphora_agent")
+    cfg.CONF([], project="octavia")
+    trouble = change(asked.name, asked.action)
     if trouble:
-        LOG.error("Failed to set up %s: %s", name, trouble)
-        body = json.dumps({"message": f"Error plugging {told_as}", "details": trouble})
-        flask.abort(flask.Response(body, 500, mimetype="application/json"))
+        print(f"Error: {trouble}")
+    return 2 if trouble else 0
 
 
-def _bring_up(name: str) -> str:
-    """:returns: what went wrong, or nothing"""
+def change(name: str, action: str) -> str:
+    """In the network namespace of this process.
+
+    :param name: such as ``eth1``; ``all`` for all that have a file
+    :param action: ``up``, which also puts right what is up, or ``down``
+    :returns: what went wrong, or nothing
+    """
+    known = InterfaceController().list()
+    if name != "all" and name not in known:
+        return f"Could not find interface '{name}'."
+    chosen = known.values() if name == "all" else [known[name]]
+    errors = [error for found in chosen if (error := _change(found, action))]
+    return f"Could not configure interface: {' '.join(errors)}" if errors else ""
+
+
+def _change(found: Any, action: str) -> str:
+    controller = InterfaceController()
+    if all("." in address.get("address", "") for address in found.addresses):
+        # All of IPv4: it would wait for the link-local address, a second or two, which nothing
+        # binds to.
+        controller._wait_tentative = lambda *_: None
     try:
-        namespace.enter(namespace.AMPHORA)
-        controller = interface.InterfaceController()
-        found = command.interfaces_find(controller, name)
-        if not any(_beyond_ipv4(i) for i in found):
-            # It would wait for the link-local address, a second or two, which nothing binds to.
-            controller._wait_tentative = lambda *_: None
-        command.interfaces_update(found, controller.up, "up")
+        getattr(controller, action)(found)
     except Exception as error:
-        return f"Error: {error}"
+        return f"{found.name} does not go {action}: {error}."
     return ""
 
 
-def _beyond_ipv4(found: Any) -> bool:
-    """Whether the interface has another address than IPv4 ones, or asks for one."""
-    return not all("." in a.get("address", "") for a in found.addresses)
+if __name__ == "__main__":
+    sys.exit(main())

@@ -150,6 +150,7 @@ def test_commands_for_the_image_make_an_image(image: Path) -> None:
     for name in ("sriov-amphora-agent", "sriov-amphora-firewall"):
         help_text = subprocess.check_output([root / "usr/local/bin" / name, "--help"], text=True)
         assert name in help_text
+    assert (root / "usr/local/bin/amphora-interface").readlink().name == "sriov-amphora-interface"
     wanted = root / "etc/systemd/system/multi-user.target.wants"
     assert [link.name for link in wanted.iterdir()] == ["sriov-amphora-firewall.service"]
     verify(root)

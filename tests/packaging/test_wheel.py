@@ -175,7 +175,10 @@ def test_controller_commands_answer(
     assert "usage: sriov-provider" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["sriov-amphora-agent", "sriov-amphora-firewall"])
+AMPHORA_COMMANDS = ("sriov-amphora-agent", "sriov-amphora-firewall", "sriov-amphora-interface")
+
+
+@pytest.mark.parametrize("command", AMPHORA_COMMANDS)
 def test_amphora_commands_answer(amphora: Environment, tmp_path: Path, command: str) -> None:
     done = amphora.run(command, "--help", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -184,5 +187,5 @@ def test_amphora_commands_answer(amphora: Environment, tmp_path: Path, command: 
 
 def test_every_command_was_asked() -> None:
     points = distribution("octavia-sriov-provider").entry_points
-    asked = {"sriov-provider", "sriov-amphora-agent", "sriov-amphora-firewall"}
+    asked = {"sriov-provider", *AMPHORA_COMMANDS}
     assert {p.name for p in points if p.group == "console_scripts"} == asked

@@ -16,6 +16,7 @@ ADAPTERS = {
     "sriov_provider/amphora/octavia_rest.py",
     "amphora_agent_ext/agent.py",
     "amphora_agent_ext/interfaces.py",
+    "amphora_agent_ext/plugging.py",
 }
 MODULES = sorted(
     str(path.relative_to(ROOT)) for name in PACKAGES for path in (ROOT / name).rglob("*.py")

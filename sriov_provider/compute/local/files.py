@@ -97,7 +97,11 @@ _COMMANDS = {
 }
 # Where units look for the agent's commands. Amphorae see the host's own, below what is theirs.
 _USUAL = Path("/usr/local/bin")
-_AGENT_COMMANDS = ("sriov-amphora-agent", "sriov-amphora-firewall")
+_AGENT_COMMANDS = {
+    "sriov-amphora-agent": "sriov-amphora-agent",
+    "sriov-amphora-firewall": "sriov-amphora-firewall",
+    "amphora-interface": "sriov-amphora-interface",
+}
 _ELEMENT = "elements/sriov-amphora-agent/static/usr/lib/systemd/system"
 
 
@@ -128,12 +132,12 @@ def refresh(directory: Path, commands: Path) -> None:
     """What comes from this host and may have changed since the amphora last ran."""
     for command, content in _COMMANDS.items():
         _write(directory / "bin" / command, content, 0o755)
-    for command in _AGENT_COMMANDS:
-        link = directory / "bin" / command
+    for name, command in _AGENT_COMMANDS.items():
+        link = directory / "bin" / name
         link.unlink(missing_ok=True)
         if not (commands / command).exists():
             raise _not_installed(f"there is no {command} in {commands}")
-        if commands.resolve() != _USUAL.resolve():  # it would be a link to itself
+        if name != command or commands.resolve() != _USUAL.resolve():  # it would lead to itself
             link.symlink_to(commands / command)
     shutil.copytree(
         package("amphora_agent_ext") / _ELEMENT, directory / "units", dirs_exist_ok=True

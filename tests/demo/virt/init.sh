@@ -50,7 +50,11 @@ net.ipv6.ip_nonlocal_bind=1
 net.ipv4.ping_group_range=0 2147483647
 EOF
 
-export SYSTEMCTL_LOG=$LOG-systemctl.log HOME=/run/home PATH=$HERE/shim:$VENV_BIN:/usr/sbin:/usr/bin:/sbin:/bin
+# element sriov-amphora-agent
+mkdir /run/bin
+[ "$AGENT" = amphora-agent ] || ln -s "$VENV_BIN/sriov-amphora-interface" /run/bin/amphora-interface
+
+export SYSTEMCTL_LOG=$LOG-systemctl.log HOME=/run/home PATH=$HERE/shim:/run/bin:$VENV_BIN:/usr/sbin:/usr/bin:/sbin:/bin
 # the syslog of the agent and of haproxy
 socat -u UNIX-RECV:/run/rsyslog/octavia/log,mode=666 "OPEN:$LOG-syslog.log,creat,append" &
 for _ in 1 2 3 4 5 6 7 8 9 10; do

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -91,6 +92,19 @@ def test_an_interface_is_set_up_without_a_command_of_its_own(box: boxes.Box) -> 
         assert "default via 198.18.16.1 dev eth1" in box.run("ip", "route", "show", "table", "1")
 
 
+def test_interfaces_go_down_and_up_by_command(box: boxes.Box) -> None:
+    """As the stock unit brings them up after a boot; what is right stays as it is."""
+    with netns.namespace("world") as world:
+        join(box, world)
+        assert box.call("POST", f"/1.0/plug/vip/{VIP4}", PLUG)[0] == 202
+        plugged = state(box)
+        assert (command(box, "up", "all"), state(box)) == ((0, ""), plugged)
+        assert (command(box, "down", "eth1"), state(box)) == ((0, ""), ["", ""])
+        assert (command(box, "up", "all"), state(box)) == ((0, ""), plugged)
+        code, told = command(box, "up", "eth7")
+        assert (code, told) == (2, "Error: Could not find interface 'eth7'.\n")
+
+
 def test_an_ipv4_interface_does_not_wait_for_addresses_of_ipv6(box: boxes.Box) -> None:
     """What the stock agent waits for ends with its patience: 30 s."""
     with netns.namespace("world") as world, tentative(box):
@@ -118,7 +132,7 @@ def test_an_interface_that_cannot_be_set_up_is_told(box: boxes.Box) -> None:
         join(box, world)
         status, told = box.call("POST", f"/1.0/plug/vip/{VIP4}", PLUG | {"mtu": 67})
     assert (status, told["message"]) == (500, "Error plugging VIP")
-    assert told["details"].startswith("Error: Could not configure interface")
+    assert told["details"].startswith("Could not configure interface: eth1 does not go up: ")
 
 
 def test_the_last_document_is_back_after_a_restart(tmp_path: Path) -> None:
@@ -126,6 +140,21 @@ def test_the_last_document_is_back_after_a_restart(tmp_path: Path) -> None:
         digest = first.call("POST", "/1.0/security-group", document())[1]["digest"]
     with boxes.running(tmp_path) as second:
         assert second.call("GET", "/1.0/security-group")[1]["digest"] == digest
+
+
+def command(box: boxes.Box, *words: str) -> tuple[int, str]:
+    """Exit code and output of ``sriov-amphora-interface``."""
+    script = 'HOME=/run/home "$@" && echo 0 || echo $?'
+    python = (sys.executable, "-W", "ignore", "-m", "amphora_agent_ext.interfaces")
+    told = box.run("sh", "-c", script, "sh", *python, *words)
+    output, _, code = told.rstrip().rpartition("\n")
+    return int(code), f"{output}\n" if output else ""
+
+
+def state(box: boxes.Box) -> list[str]:
+    """Addresses and routes of the VIP's interface."""
+    addresses = box.run("ip", "-4", "-o", "address", "show", "dev", "eth1", "up")
+    return [addresses, box.run("ip", "route", "show", "table", "1")]
 
 
 def join(box: boxes.Box, world: netns.Namespace, index: int = 0) -> None:

@@ -21,14 +21,18 @@ pytestmark = [pytest.mark.root, pytest.mark.timeout(1200), pytest.mark.xdist_gro
 
 VENV = Path("opt/amphora-agent-venv")
 UNITS = "usr/lib/systemd/system"
-OURS = ("sriov-amphora-agent", "sriov-amphora-firewall")
+OURS = {
+    "sriov-amphora-agent": "sriov-amphora-agent",
+    "sriov-amphora-firewall": "sriov-amphora-firewall",
+    "amphora-interface": "sriov-amphora-interface",
+}
 
 
 def test_commands_are_where_the_units_look(built: Built) -> None:
-    for name in OURS:
+    for name, command in OURS.items():
         link = built.image.root / "usr/local/bin" / name
-        assert link.readlink() == Path("/") / VENV / "bin" / name
-        assert name in built.image.run(f"/usr/local/bin/{name}", "--help")
+        assert link.readlink() == Path("/") / VENV / "bin" / command
+        assert command in built.image.run(f"/usr/local/bin/{name}", "--help")
 
 
 def test_the_stock_agent_is_what_it_was(built: Built) -> None:

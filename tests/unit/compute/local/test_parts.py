@@ -168,7 +168,7 @@ def commands(tmp_path: Path) -> Path:
     """An environment in which the agent seems to be installed."""
     place = tmp_path / "venv/bin"
     place.mkdir(parents=True)
-    for name in ("sriov-amphora-agent", "sriov-amphora-firewall"):
+    for name in ("sriov-amphora-agent", "sriov-amphora-firewall", "sriov-amphora-interface"):
         (place / name).touch()
     return place
 
@@ -183,6 +183,7 @@ def test_the_files_of_an_amphora(tmp_path: Path, commands: Path) -> None:
     assert (place / "etc/hostname").read_text() == "amphora-1\n"
     assert os.access(place / "bin/systemctl", os.X_OK)
     assert (place / "bin/sriov-amphora-agent").readlink() == commands / "sriov-amphora-agent"
+    assert (place / "bin/amphora-interface").readlink() == commands / "sriov-amphora-interface"
     drop_ins = sorted(p.name for p in (place / "units/amphora-netns.service.d").iterdir())
     assert drop_ins == ["10-sriov-firewall.conf", "20-plugged.conf"]
     assert (place / "var/run").readlink() == Path("/run")
@@ -204,6 +205,7 @@ def test_commands_that_are_in_their_place_already(
     monkeypatch.setattr(files, "_USUAL", commands)
     files.refresh(tmp_path / "a", commands)
     assert not (tmp_path / "a/bin/sriov-amphora-agent").is_symlink()
+    assert (tmp_path / "a/bin/amphora-interface").is_symlink(), "that is the stock one"
     assert (tmp_path / "a/bin/systemctl").exists()
 
 
