@@ -149,13 +149,12 @@ def _plug(run: Run) -> list[base_flow.Flow]:
     there = run.plan.amphorae
     vips = {a.record.id: _plug_vip(run, a) for a in there}
     members = {a.record.id: _plug_members(run, a) for a in there}
-    going = _release_amphorae(run)
     if run.plan.release_when is ReleaseWhen.BEFORE_MEMBERS:
-        plugged = [_serial("room", going), *vips.values()]
+        plugged = [_serial("room", _release_amphorae(run)), *vips.values()]
         return [*_anew(run), _parallel("plug", plugged), _parallel("members", [*members.values()])]
     both = [_serial(f"plug:{i}", [vips[i], members[i]]) for i in vips]
-    before = going if run.plan.release_when is ReleaseWhen.BEFORE_PLUG else []
-    return [*before, *_anew(run), _parallel("plug", both)]
+    first = run.plan.release_when is ReleaseWhen.BEFORE_PLUG
+    return [*(_release_amphorae(run) if first else []), *_anew(run), _parallel("plug", both)]
 
 
 def _plug_vip(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:

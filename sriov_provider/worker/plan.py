@@ -114,7 +114,7 @@ def _with_ahead(made: Plan, wanted: tree.LoadBalancer, amphorae: tuple[AmphoraPl
         release_ports=(),
         retry_members=Retry.LATER,
     )
-    # There is another way then: without it. And there is room for both if there is for one.
+    # There is another way where room is short: a plan without it, which makes room.
     when = made.release_when
     if when is ReleaseWhen.BEFORE_MEMBERS:
         when = ReleaseWhen.BEFORE_VRRP
