@@ -46,17 +46,21 @@ def whole(stage: Stage, *members: str) -> dict[str, Any]:
 
 
 def create_whole(stage: Stage, name: str, topology: str, *members: str) -> str:
-    """With its tree; its id. An API whose database goes away while it words its answer has made
-    the load balancer all the same."""
+    """With its tree; its id. An API whose database goes away has made the load balancer or not; if
+    not, the user asks again."""
     body = {
         "name": name,
         "flavor_id": stage.flavors[topology],
         "vip_subnet_id": stage.subnets["public"],
         **whole(stage, *members),
     }
-    answer = stage.octavia.post("/lbaas/loadbalancers", json={"loadbalancer": body})
+    path, request = "/lbaas/loadbalancers", {"loadbalancer": body}
+    answer = stage.octavia.post(path, json=request)
     if answer.status_code >= 500:
-        return stage.made_all_the_same(name)
+        made = stage.made_all_the_same(name)
+        if made:
+            return made
+        answer = stage.octavia.post(path, json=request)
     exceptions.raise_from_response(answer)
     return str(answer.json()["loadbalancer"]["id"])
 
