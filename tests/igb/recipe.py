@@ -21,6 +21,8 @@ GUEST = (
 # Of the project: its dependencies.
 EXTRAS = ("worker", "agent")
 CONSTRAINTS = HERE.parent / "demo/constraints.txt"
+# Packages whose commands the guest has.
+AGENT = ("octavia", "amphora_agent_ext")
 # Below lib/modules/VERSION/kernel; everything else has nothing to do with networks.
 MODULES = (
     *("net/**/*", "lib/**/*", "crypto/**/*", "arch/x86/crypto/*", "drivers/net/*"),
@@ -32,9 +34,16 @@ MODULES = (
 FIRST = ("virtio_blk", "ext4", "crc32c_generic")
 
 
+def scripts() -> list[metadata.EntryPoint]:
+    """The agent's commands, of Octavia and our own."""
+    found = metadata.entry_points(group="console_scripts")
+    return [script for script in found if script.module.split(".")[0] in AGENT]
+
+
 def key() -> str:
     """Of everything that goes into an image."""
     sources = [HERE / name for name in ("recipe.py", "trees.py", "site.py", "initrd.py")]
     parts = [path.read_text() for path in (*sources, CONSTRAINTS)]
     parts += sorted(metadata.requires("octavia-sriov-provider") or ())
+    parts += sorted(f"{script.name} {script.value}" for script in scripts())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

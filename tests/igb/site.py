@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from importlib import metadata
 from pathlib import Path
 
 from tests.igb import recipe
@@ -19,7 +18,6 @@ sys.path.insert(0, "/mnt")
 from {module} import {function}
 sys.exit({function}())
 """
-_AGENT = ("octavia", "amphora_agent_ext")
 
 
 def fill(inside: Path, log: Path) -> None:
@@ -57,9 +55,7 @@ def _uv() -> str:
 
 
 def _scripts(place: Path) -> None:
-    """The agent's commands, of Octavia and our own."""
-    for script in metadata.entry_points(group="console_scripts"):
-        if script.module.split(".")[0] in _AGENT:
-            text = _SCRIPT.format(module=script.module, function=script.attr)
-            (place / script.name).write_text(text)
-            (place / script.name).chmod(0o755)
+    for script in recipe.scripts():
+        text = _SCRIPT.format(module=script.module, function=script.attr)
+        (place / script.name).write_text(text)
+        (place / script.name).chmod(0o755)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.igb import __main__ as main
-from tests.igb import qemu, site
+from tests.igb import qemu, recipe, site
 from tests.igb.guest import checks
 from tests.igb.initrd import ALIVE
 from tests.igb.qemu import Run
@@ -76,6 +76,12 @@ def test_the_agents_commands_run_the_code_that_is_brought(tmp_path: Path) -> Non
     assert "from amphora_agent_ext.agent import main" in agent
     assert agent.index("/mnt") < agent.index("import main")
     assert (tmp_path / "amphora-interface").stat().st_mode & 0o111
+
+
+def test_a_new_command_makes_another_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    known, before = recipe.scripts(), recipe.key()
+    monkeypatch.setattr(recipe, "scripts", lambda: known[1:])
+    assert recipe.key() != before
 
 
 @pytest.mark.parametrize(
