@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from openstack import exceptions
@@ -172,15 +173,19 @@ class Fault:
 
 
 def _outage(name: str) -> Fault:
+    """It ends by itself: a user may be waiting for that."""
     outage = outages.OUTAGES[name]
 
     def strike(_attempt: Attempt, _pid: int) -> object:
         outage.begin()
-        return time.monotonic()
+        ending = ThreadPoolExecutor(1, "outage")
+        over = ending.submit(outages.last, outage, time.monotonic())
+        ending.shutdown(wait=False)
+        return over
 
-    def after(attempt: Attempt, began: object) -> None:
-        assert isinstance(began, float)
-        outages.last(outage, began)
+    def after(attempt: Attempt, over: object) -> None:
+        assert isinstance(over, Future)
+        over.result()
         attempt.over = time.monotonic()
 
     return Fault(strike, after)
