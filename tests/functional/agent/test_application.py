@@ -14,7 +14,7 @@ from oslo_config import cfg, fixture
 from pyroute2 import netns as pyroute2_netns
 from werkzeug import exceptions
 
-from amphora_agent_ext import agent, blueprint, kernel, plugging
+from amphora_agent_ext import agent, blueprint, kernel, namespace, plugging
 from amphora_agent_ext.apply import Firewall
 from amphora_agent_ext.configuration import Configuration
 from amphora_agent_ext.errors import NamespaceError
@@ -49,15 +49,16 @@ def test_gunicorn_asks_for_the_controllers_certificate(settings: fixture.Config)
     assert options["ssl_version"] is ssl.PROTOCOL_TLSv1_2
 
 
-def test_an_interface_that_cannot_be_set_up(settings: fixture.Config) -> None:
-    """What the stock agent answers; there is no file of that interface."""
+def test_an_interface_that_cannot_be_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the stock agent answers."""
+    monkeypatch.setattr(namespace, "AMPHORA", "no-such-namespace")
     with pytest.raises(exceptions.HTTPException) as caught:
         plugging.bring_up("eth9", "network")
     answer = caught.value.get_response()
     assert answer.status_code == 500
     told = json.loads(answer.get_data())
     assert told["message"] == "Error plugging network"
-    assert "amphora-haproxy" in told["details"] or "'eth9'" in told["details"]
+    assert told["details"].startswith("Namespace no-such-namespace cannot be entered")
 
 
 @pytest.fixture

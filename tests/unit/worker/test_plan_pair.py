@@ -109,12 +109,18 @@ def test_what_is_built_ahead_is_what_the_next_plan_needs(case: Planned, prepared
     found = next(a for a in following.amphorae if a.record.id == ahead.record.id)
     assert bool(found.boot) is bool(found.vip_port) is not prepared
     assert following.vrrp
-    if made.failed.keys() - following.failed.keys():
-        return  # an interface of the one that goes now was of another kind than those members want
-    assert len(found.member_ports) == (0 if prepared else len(ahead.member_ports))
+    first = {p.record.network_id for p in ahead.member_ports}
+    # An interface of the one that goes now was of another kind than these members want.
+    served = made.failed.keys() - following.failed.keys()
+    more = {m.network_id for m in following.members if m.id in served}
+    plugged = {p.record.network_id for p in found.member_ports}
+    assert plugged - more == (set() if prepared else first) - more
+    if not served:
+        assert len(found.member_ports) == (0 if prepared else len(ahead.member_ports))
     if prepared:
-        # It needs no room: that is left to what follows the interfaces.
-        assert following.release_when is ReleaseWhen.BEFORE_VRRP
+        # Without a plug it needs no room, which is left to what follows the interfaces.
+        room = ReleaseWhen.BEFORE_MEMBERS if plugged else ReleaseWhen.BEFORE_VRRP
+        assert following.release_when is room
 
 
 @given(planned())
