@@ -104,8 +104,12 @@ class Amphora:
         for option in ("-p", "-r"):
             words += [option, str(self.directory / f"pid{option}")]
         with (self.directory / "log").open("ab") as log:
+            # Scripts that take too long are killed by their process group.
             self.keepalived = subprocess.Popen(
-                ["ip", "netns", "exec", self.space.name, *words], stdout=log, stderr=log
+                ["ip", "netns", "exec", self.space.name, *words],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def end(self) -> None:
@@ -118,6 +122,13 @@ class Amphora:
             self.keepalived.kill()  # its child ends with it
             self.keepalived.wait(10)
         self.keepalived = None
+
+    def tell(self) -> None:
+        """What is printed of a test that fails."""
+        for words in (("addr",), ("-6", "maddr"), ("neigh",), ("-6", "neigh")):
+            print(self.name, self.space.ip(*words))
+        log = self.directory / "log"
+        print(log.read_text() if log.exists() else "keepalived was not started")
 
     def has(self, address: str) -> bool:
         return f" {address}/" in self.space.ip("addr", "show", "dev", "eth1")
@@ -159,7 +170,6 @@ Make = Callable[[str, str, int, int], Amphora]
 def place(octavia: Config, tmp_path: Path) -> Iterator[tuple[Lan, Make]]:
     """The network, and what puts an amphora on it."""
     octavia.config(group="haproxy_amphora", base_path=str(tmp_path))
-    octavia.config(group="keepalived_vrrp", vrrp_check_interval=1)
     script = tmp_path / "vrrp" / "check_script.sh"
     script.parent.mkdir()
     script.write_text("#!/bin/sh\nexit 0\n")
@@ -174,9 +184,11 @@ def place(octavia: Config, tmp_path: Path) -> Iterator[tuple[Lan, Make]]:
             made = Amphora(name, role, number, space, directory, family)
             stack.callback(made.stop)
             network.plug(made)
+            stack.callback(made.tell)
             return made
 
         yield network, make
+        print(network.space.ip("neigh"), network.space.ip("-6", "neigh"))
 
 
 def balancer(vip: str, *additional: str) -> tree.LoadBalancer:
