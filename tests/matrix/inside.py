@@ -54,7 +54,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
         "-k", action="append", help="part of OPERATION|POINT|FAULT; may be repeated"
     )
     parser.add_argument("--results", type=here, help="written as it goes; what is in it is kept")
-    parser.add_argument("--rst", type=here, help="write the table into this page")
+    parser.add_argument("--rst", type=here, help="complete the table of this page")
     parser.add_argument("--show", action="store_true", help="what is in the results, no more")
     parser.add_argument("--list", action="store_true", help="the scenarios, no more")
     return parser.parse_args(arguments)
@@ -136,10 +136,11 @@ def end(shown: Sequence[results.Result], page: Path | None) -> int:
     """The table and the exit code."""
     if not shown:
         return 0
-    lines, totals = table.rows(shown, ALL, tuple(OPERATIONS)), results.totals(shown)
-    print(f"\n{table.text(lines)}\n{totals}", flush=True)
+    lines = table.rows(shown, ALL, tuple(OPERATIONS))
+    print(f"\n{table.text(lines)}\n{results.totals(shown)}", flush=True)
     if page:
-        table.write(page, lines, totals)
+        whole = table.completed(table.read(page), shown)
+        table.write(page, table.rows(whole, ALL, tuple(OPERATIONS)), results.totals(whole))
     return int(any(r.verdict != results.OK for r in shown))
 
 

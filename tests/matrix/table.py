@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tests.matrix.phases import PHASES
-from tests.matrix.results import Result, cell
+from tests.matrix.results import OK, Result, cell
 
 
 def rows(
@@ -40,6 +41,7 @@ def rst(lines: Sequence[Sequence[str]]) -> str:
 
 
 BEGIN, END = ".. the matrix begins", ".. the matrix ends"
+_WELL = re.compile(r"(?:(\d+) )?ok (\d+) s")
 
 
 def write(page: Path, lines: Sequence[Sequence[str]], totals: str) -> None:
@@ -48,3 +50,35 @@ def write(page: Path, lines: Sequence[Sequence[str]], totals: str) -> None:
     old = page.read_text() if page.exists() else f"{BEGIN}\n{END}\n"
     head, _, rest = old.partition(BEGIN)
     page.write_text(head + body + rest.partition(END)[2])
+
+
+def read(page: Path) -> list[Result]:
+    """The cells of a page in which all is well: as many results as each counts, all as slow as its
+    slowest."""
+    inner = page.read_text().partition(BEGIN)[2].partition(END)[0] if page.exists() else ""
+    lines = [line for line in inner.splitlines() if line.strip()]
+    if not lines:
+        return []
+    spans = [m.span() for m in re.finditer("=+", lines[0])]
+    rows = [[line[start:end].strip() for start, end in spans] for line in lines[1:]]
+    _, _, *faults = rows[0]
+    found = []
+    for operation, phase, *cells in rows[2:]:
+        for fault, value in zip(faults, cells, strict=True):
+            found += _results(operation, phase, fault, value)
+    return found
+
+
+def _results(operation: str, phase: str, fault: str, value: str) -> Iterator[Result]:
+    match = _WELL.fullmatch(value)
+    if match is None:
+        return
+    for number in range(int(match[1] or 1)):
+        yield Result(operation, f"{phase} {number}", phase, fault, OK, float(match[2]))
+
+
+def completed(old: Iterable[Result], new: Iterable[Result]) -> list[Result]:
+    """New results, and old ones of cells that have no new one."""
+    found = list(new)
+    cells = {(r.operation, r.phase, r.fault) for r in found}
+    return [*(r for r in old if (r.operation, r.phase, r.fault) not in cells), *found]

@@ -47,3 +47,20 @@ def test_the_table_is_restructured_text(tmp_path: Path) -> None:
     assert "old" not in written and "After." in written and "3 scenarios." in written
     bars = [line for line in written.splitlines() if line.startswith("=====  ") or "=  =" in line]
     assert len(bars) == 3 and len(set(bars)) == 1
+
+
+def test_a_page_is_completed(tmp_path: Path) -> None:
+    """Cells that were measured again are new, others stay; what was not well is not kept."""
+    page = tmp_path / "page.rst"
+    assert table.read(page) == []
+    lines = table.rows([GOOD, SLOW, AWAY, BAD], ["SIGKILL", "Nova"], ["create"])
+    table.write(page, lines, "4 scenarios")
+    assert [(r.phase, r.fault, r.seconds) for r in table.read(page)] == [("claim", "Nova", 0.0)]
+
+    table.write(page, table.rows([GOOD, SLOW, AWAY], ["SIGKILL", "Nova"], ["create"]), "")
+    old = table.read(page)
+    assert results.cell(r for r in old if r.fault == "SIGKILL") == "2 ok 10 s"
+    once = dataclasses.replace(GOOD, seconds=1.0)
+    found = table.completed(old, [once])
+    assert len({r.key for r in found}) == len(found) == 2
+    assert results.cell(r for r in found if r.fault == "SIGKILL") == "ok 1 s"
