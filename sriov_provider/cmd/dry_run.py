@@ -18,7 +18,6 @@ def steps(conf: Any, sessions: Sessions, load_balancer_id: str, inventory: Inven
     from sriov_provider.network.cache import CachedReads
     from sriov_provider.status.agent_client import AgentClient
     from sriov_provider.worker import explain, service
-    from sriov_provider.worker.book import Book
     from sriov_provider.worker.trees import TreeReader
 
     settings = config.settings(conf)
@@ -29,6 +28,6 @@ def steps(conf: Any, sessions: Sessions, load_balancer_id: str, inventory: Inven
         inventory,
         trees,
         services,
-        Book(sessions, inventory),
+        sessions,
         CachedReads(services.network),
     )

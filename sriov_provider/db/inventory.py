@@ -1,7 +1,7 @@
 """What we hold for a load balancer: read as one :class:`Inventory`, written record by record.
 
-The rows of a load balancer are only written by the worker that holds its job, so nothing here
-locks or compares.
+The rows of a load balancer are only written by the worker that holds its job, which the caller
+sees to (:func:`.jobs.fence`): nothing here locks or compares.
 """
 
 from __future__ import annotations

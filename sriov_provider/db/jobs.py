@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Collection
+import functools
+from collections.abc import Callable, Collection
 from typing import Any
 
 import sqlalchemy as sa
@@ -134,6 +135,15 @@ def renew(
     if not _swap(session, job, lease_expires=expires):
         raise lost(job)
     return dataclasses.replace(job, lease_expires=expires)
+
+
+def fence(job: Job, lease_seconds: float) -> Callable[[Session], Job]:
+    """Part of a transaction that nobody but this attempt of a job may commit: see :func:`renew`.
+
+    The lease is renewed, not only read: the row stays locked until the end, and where several nodes
+    write (Galera) a claim elsewhere makes one of the two commits fail.
+    """
+    return functools.partial(renew, job=job, lease_seconds=lease_seconds)
 
 
 def finish(

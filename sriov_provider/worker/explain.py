@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sriov_provider.db import jobs
+from sriov_provider.db.engine import Sessions
 from sriov_provider.network.base import NetworkClient
 from sriov_provider.records import Action, Inventory, Job, ObjectRef, ObjectType
 from sriov_provider.worker import facts, flow, plan
@@ -15,7 +17,7 @@ def steps(
     inventory: Inventory,
     trees: TreeReader,
     services: Services,
-    book: Book,
+    sessions: Sessions,
     network: NetworkClient,
 ) -> list[str]:
     """Names of the tasks an update of the load balancer would run, in order."""
@@ -26,5 +28,7 @@ def steps(
     silent = facts.silent_ones(inventory, services.amphora)
     known = facts.gather(lb, inventory, network, services.settings.amphora, silent=silent)
     made = plan.make(job, lb, inventory, known)
+    # There is no such job on record: nothing can be written for it.
+    book = Book(sessions, inventory, jobs.fence(job, 0))
     run = Run(made, services, network, book, check_lease=lambda job: None)
     return flow.describe(flow.build(run))

@@ -47,7 +47,8 @@ class Repairs:
         """
         inventory = self._sessions.read(lambda s: inventory_db.read(s, job.load_balancer_id))
         made = plan.firewall_repair(job, inventory)
-        book = Book(self._sessions, inventory)
+        lease = self._services.settings.worker.lease_seconds
+        book = Book(self._sessions, inventory, jobs.fence(job, lease))
         run = Run(made, self._services, self._services.network, book, self._check_lease)
         try:
             check_attempt(job, self._services.settings.worker.max_attempts)

@@ -186,7 +186,8 @@ class Runner:
         return self._sessions.run(lambda session: jobs.place_elsewhere(session, job, hosts))
 
     def _prepare(self, made: Plan, inventory: Inventory, network: CachedReads) -> Run:
-        book = Book(self._sessions, inventory)
+        lease = self._services.settings.worker.lease_seconds
+        book = Book(self._sessions, inventory, jobs.fence(made.job, lease))
         return Run(made, self._services, network, book, self._check_lease)
 
     def _remove(self, job: Job, inventory: Inventory) -> None:

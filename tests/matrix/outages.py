@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ def reset(port: int, verdict: str = "reject with tcp reset") -> Outage:
 
 def killed(name: str, ready: Callable[[], bool]) -> Outage:
     """A service with all its processes."""
+    starting = threading.Lock()
 
     def begin() -> None:
         pid = started(name).pid
@@ -64,8 +66,11 @@ def killed(name: str, ready: Callable[[], bool]) -> Outage:
         wait_for(f"{name} dead", lambda: not alive(pid), 10, 0.02)
 
     def end() -> None:
-        started(name).start()
-        wait_for(f"{name} back", ready, 60, 0.1)
+        with starting:
+            # Whoever puts things in order may have been faster than the outage's own end.
+            if not alive(started(name).pid):
+                started(name).start()
+            wait_for(f"{name} back", ready, 60, 0.1)
 
     return Outage(begin, end)
 

@@ -63,9 +63,11 @@ class Watcher:
             threading.Thread(target=self._hear, args=(wire,), daemon=True).start()
 
     def _hear(self, wire: socket.socket) -> None:
-        with wire, wire.makefile("rb") as lines, contextlib.suppress(OSError):
+        with wire, wire.makefile("rb") as lines:
             self._note(json.loads(lines.readline()))
-            wire.sendall(b"\n")
+            # It may have been killed at this point.
+            with contextlib.suppress(OSError):
+                wire.sendall(b"\n")
 
     def _note(self, message: dict[str, Any]) -> None:
         with self._lock:

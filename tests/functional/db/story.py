@@ -89,7 +89,7 @@ class Story:
         job = self._taken(new.id)
         self._run(lambda s: jobs.renew(s, job, 60))
         job = self._run(lambda s: jobs.place_elsewhere(s, job, ["host-1"]))
-        book = Book(self._sessions, Inventory(record))
+        book = Book(self._sessions, Inventory(record), jobs.fence(job, 60))
         book.save_load_balancer(dataclasses.replace(record, server_group_id="group"))
         book.save_amphora(AmphoraRecord(amphora, lb, AmphoraState.BOOTING, built_by=job.id))
         port = PortRecord(self._id(name, "port"), lb, amphora, "net", PortRole.VIP, "direct")

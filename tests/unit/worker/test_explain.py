@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from sriov_provider.worker import explain, trees
-from sriov_provider.worker.book import Book
 from sriov_provider.worker.run import Services
 from tests.unit.worker.harness import SETTINGS, World
 from tests.unit.worker.scenes import working
@@ -16,7 +15,7 @@ def steps(world: World, lb_id: str) -> list[str]:
         inventory,
         trees.TreeReader(world.agent.get_loadbalancer, 0),
         Services(world.cloud, world.cloud, world.amphora, world.amphora, SETTINGS),
-        Book(world.sessions, inventory),
+        world.sessions,
         world.cloud,
     )
 

@@ -217,3 +217,32 @@ def test_what_is_looked_for_too_long_is_not_made(
     assert caught.value.reason.code is Code.LEASE_LOST
     assert lost.is_set()
     assert world.cloud.groups == {}
+
+
+@pytest.mark.parametrize(
+    "call", ["ensure_security_group", "create_server", "create_port", "attach_port"]
+)
+def test_what_a_call_tells_too_late_is_not_written(world: World, call: str) -> None:
+    """The call took longer than the lease lasts; whoever has the job by then has read the rows."""
+    job, taken = claimed(world), list[Job]()
+
+    def take(verb: str, when: str) -> None:
+        if (verb, when) == (call, "after") and not taken:
+            later = utcnow() + datetime.timedelta(hours=1)
+            other = jobs.claim(world.sessions, "other", 600, job.id, later)
+            assert other is not None
+            taken.append(other)
+            seen.append(world.inventory(job.load_balancer_id))
+
+    seen: list[object] = []
+    world.cloud.observers.append(take)
+    with pytest.raises(ProviderError) as caught:
+        world.runner.run(job)
+    assert caught.value.reason.code is Code.LEASE_LOST
+    assert [world.inventory(job.load_balancer_id)] == seen
+    world.runner.run(taken[0])
+    world.run_all()
+    assert world.agent.provisioning(job.load_balancer_id) == "ACTIVE"
+    amphora = world.only_amphora(job.load_balancer_id)
+    assert list(world.cloud.servers) == [amphora.compute_id]
+    assert len(world.cloud.groups) == 1
