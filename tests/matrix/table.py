@@ -60,10 +60,10 @@ def read(page: Path) -> list[Result]:
     if not lines:
         return []
     spans = [m.span() for m in re.finditer("=+", lines[0])]
-    rows = [[line[start:end].strip() for start, end in spans] for line in lines[1:]]
-    _, _, *faults = rows[0]
+    values = [[line[start:end].strip() for start, end in spans] for line in lines[1:]]
+    _, _, *faults = values[0]
     found = []
-    for operation, phase, *cells in rows[2:]:
+    for operation, phase, *cells in values[2:]:
         for fault, value in zip(faults, cells, strict=True):
             found += _results(operation, phase, fault, value)
     return found
