@@ -22,6 +22,8 @@ PACKAGES = (
     "libnftables1",
     "debootstrap",
     "iproute2",
+    "iputils-ping",
+    "curl",
     "openssl",
     "openvswitch-switch",
     "procps",

@@ -150,7 +150,9 @@ class Lan:
 
     def reaches(self, address: str) -> bool:
         words = ("ip", "netns", "exec", self.space.name, "ping", "-qc1", "-W1", address)
-        return subprocess.run(words, capture_output=True, check=False).returncode == 0
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert done.returncode in (0, 1, 2), done.stderr  # an answer, none, nowhere to ask
+        return done.returncode == 0
 
 
 @contextmanager

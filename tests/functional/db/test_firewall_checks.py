@@ -247,20 +247,27 @@ def test_two_workers_look_at_each_amphora_once_in_an_interval(
 ) -> None:
     _fill(sessions, 20, firewall_digest="recorded")
     taken = _taken(monkeypatch)
-    agents, stop, interval, woken = Agents(), threading.Event(), 1.0, list[str]()
+    agents, interval, woken = Agents(), 1.0, list[str]()
     theirs = [Sessions(url), Sessions(url)]
+    stops = [threading.Event(), threading.Event()]
     watches = [
         Watch(s, agents.of(name), interval, woken.append)
         for s, name in zip(theirs, ("one", "other"), strict=True)
     ]
-    threads = [threading.Thread(target=watch.keep, args=(stop,)) for watch in watches]
-    for thread in threads:
-        thread.start()
-    time.sleep(3 * interval)
-    stop.set()
-    for thread in threads:
+    threads = [
+        threading.Thread(target=watch.keep, args=(stop,))
+        for watch, stop in zip(watches, stops, strict=True)
+    ]
+    # One is alone at first, and the other at last: side by side one of them may do it all.
+    threads[0].start()
+    time.sleep(interval / 2)
+    threads[1].start()
+    time.sleep(interval)
+    stops[0].set()
+    time.sleep(1.5 * interval)
+    stops[1].set()
+    for thread, each in zip(threads, theirs, strict=True):
         thread.join()
-    for each in theirs:
         each.dispose()
     assert len(agents.asked) == 20
     for amphora, looks in agents.asked.items():

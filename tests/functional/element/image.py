@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import hashlib
 import os
 import shutil
@@ -83,8 +84,11 @@ def stock(release: str, work: Path) -> Image:
     root = work / "root"
     root.mkdir()
     cached = _cached(release)
-    if not cached.exists():
-        _make(release, cached)
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    with (cached.parent / f"{release}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one process makes it, whoever else wants it waits
+        if not cached.exists():
+            _make(release, cached)
     run("tar", "-C", str(root), "-xpf", str(cached))
     return Image(release, root)
 
@@ -103,7 +107,6 @@ def _cached(release: str) -> Path:
 
 
 def _make(release: str, cached: Path) -> None:
-    cached.parent.mkdir(parents=True, exist_ok=True)
     for old in cached.parent.glob(f"amphora-{release}-*"):
         old.unlink()
     with tempfile.TemporaryDirectory(prefix="amphora", dir=roomy()) as directory:
