@@ -18,6 +18,9 @@ from sriov_provider.firewall.model import VERSION, Document, deny_all
 def closing(old: Document | None, new: Document) -> dict[str, Any]:
     """The intersection of what clients and peers may do, the union of what members may answer.
 
+    An own address that only one of the two has is there for the answers, and peers and pings that
+    both let in are let in at it as well: that address is not in use before or after the change.
+
     :param old: the document in force; None or empty when there is none, then nothing is allowed
     :param new: the document to come
     """
@@ -75,7 +78,7 @@ def _interface(old: Document, new: Document) -> dict[str, Any]:
         "mac": new["mac"],
         "filter": _strictest(filters),
         "vips": _common(old, new, "vips"),
-        # Only answers and peers get in at these.
+        # Only answers, peers and pings get in at these.
         "addresses": _either(old, new, "addresses"),
         "dhcp": bool(old["dhcp"] and new["dhcp"]),
         "slaac": bool(old["slaac"] and new["slaac"]),

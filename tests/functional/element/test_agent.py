@@ -16,8 +16,7 @@ from tests.functional.element import guest
 from tests.functional.element.conftest import NFT, Built
 
 # The first time the image is made, with hundreds of packages.
-# one process makes the image
-pytestmark = [pytest.mark.root, pytest.mark.timeout(1200), pytest.mark.xdist_group("image")]
+pytestmark = [pytest.mark.root, pytest.mark.timeout(1200)]
 
 # The image's rsyslog, which the agent's gunicorn expects.
 SYSLOG = """

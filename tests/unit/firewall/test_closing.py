@@ -25,11 +25,23 @@ def test_it_lets_in_nothing_but_answers_that_one_of_the_two_refuses(
     old: dict[str, Any], new: dict[str, Any], packets: list[scenes.Packet]
 ) -> None:
     between = closing(old, new)
+    wide = [_at_addresses_of_both(one, old, new) for one in (old, new)]
     for packet in packets:
         if scenes.lets_in(between, packet):
-            both = scenes.lets_in(old, packet) and scenes.lets_in(new, packet)
+            both = all(scenes.lets_in(one, packet) for one in wide)
             answer = scenes.answers(old, packet) or scenes.answers(new, packet)
             assert both or answer or _comes_or_goes(packet.mac, old, new)
+
+
+def _at_addresses_of_both(one: dict[str, Any], *both: dict[str, Any]) -> dict[str, Any]:
+    """It, were the own addresses of its interfaces those of both: answers need them all, and what
+    else a document lets in at one it lets in at each."""
+    known: dict[str, set[str]] = {}
+    for interface in (i for some in both for i in some["interfaces"]):
+        known.setdefault(interface["mac"], set()).update(interface["addresses"])
+    return one | {
+        "interfaces": [i | {"addresses": sorted(known[i["mac"]])} for i in one["interfaces"]]
+    }
 
 
 def _comes_or_goes(mac: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
@@ -75,6 +87,20 @@ def test_answers_are_let_in_before_haproxy_asks_and_until_it_has_stopped() -> No
     assert between["members"] == [leaving, coming]
     assert between["ping"] == ["192.0.2.1", "192.0.2.2"]
     assert between["interfaces"] == one["interfaces"] + two["interfaces"]
+
+
+@pytest.mark.parametrize("protocol", ["vrrp", "echo-request"])
+def test_peers_and_pings_of_both_at_an_own_address_of_one(protocol: str) -> None:
+    """As when the VIP's port gets an address on one more subnet."""
+    allowed = {"peers": ["192.0.2.7"], "echo": True}
+    old, new = (
+        _with_interface("amphora", vips=["192.0.2.5"], addresses=addresses) | allowed
+        for addresses in (["192.0.2.9"], ["192.0.2.9", "198.51.100.9"])
+    )
+    packet = scenes.Packet("m", "192.0.2.7", "198.51.100.9", protocol)
+    assert scenes.lets_in(closing(old, new), packet)
+    assert not scenes.lets_in(closing(old | {"peers": [], "echo": False}, new), packet)
+    assert not scenes.lets_in(closing(old, new | {"peers": [], "echo": False}), packet)
 
 
 def test_an_interface_with_a_vip_needs_both() -> None:
