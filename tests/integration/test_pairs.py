@@ -2,51 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from tests.demo.amphorae import Amphora
 from tests.demo.report import wait_for
-from tests.demo.session import Session
 from tests.demo.settings import HEARTBEAT_TIMEOUT
-from tests.integration.balancer import Balancer
-from tests.integration.ground import Ground, address
+from tests.integration.ground import Ground
+from tests.integration.serving import Serving
 
-# Seconds of silence: VRRP's three advertisements, and a machine that does much else.
-TAKEOVER = 8.0
 HOSTS = {"compute1", "compute2"}
 
 
-class Pair:
-    """A load balancer of two amphorae with a listener and a member, and a client on its network."""
+class Pair(Serving):
+    """Of two amphorae, on two hosts if nothing else is wanted."""
 
     def __init__(self, ground: Ground, **flavor: Any) -> None:
-        members = ground.network("physnet1")
-        self.member, self.client = ground.host(members, 20), ground.host(ground.public, 10)
-        self.member.serve(80)
-        member = {
-            "address": address(members, 20),
-            "protocol_port": 80,
-            "subnet_id": members.subnet,
-        }
-        pool = {"name": "pool", "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}
-        listener = {"name": "http", "protocol": "HTTP", "protocol_port": 80}
-        wanted = {"loadbalancer_topology": "ACTIVE_STANDBY", "anti_affinity": "strict", **flavor}
-        self.ground = ground
-        self.balancer: Balancer = ground.create(
-            ground.flavor(**wanted),
-            listeners=[{**listener, "default_pool": {**pool, "members": [member]}}],
-        )
-        self.balancer.settled()
-        self.url = f"http://{self.balancer.vip}/"
-        wait_for("an answer", lambda: self.client.get(self.url), seconds=30)
-
-    def amphorae(self) -> list[Amphora]:
-        """Those that run, as Nova knows them."""
-        return [Amphora(server, ()) for server in self.ground.servers()]
+        pair = {"loadbalancer_topology": "ACTIVE_STANDBY", "anti_affinity": "strict"}
+        super().__init__(ground, **(pair | flavor))
 
     def hosts(self) -> set[str]:
         """The compute hosts they are on."""
@@ -67,14 +41,6 @@ class Pair:
         """Two in service, both heard."""
         rows = self.balancer.page()["amphorae"]
         return len(rows) == 2 and all(row["state"] == "ready" for row in rows)
-
-    @contextmanager
-    def served(self) -> Iterator[Session]:
-        """All the time but for a takeover, by the member."""
-        with Session(self.client, self.url) as session:
-            yield session
-        assert session.members == {self.member.name}
-        assert session.longest < TAKEOVER
 
 
 @pytest.mark.essential

@@ -116,7 +116,15 @@ def _cidrs(stage: Stage) -> str:
     balancer = stage.find(KEEP)
     found = http(stage, balancer.id)
     other = HALVES[0] if HALVES[1] in str(found.allowed_cidrs) else HALVES[1]
-    stage.octavia.update_listener(found.id, allowed_cidrs=[f"{other}/25", "198.18.30.0/24"])
+    wanted = [f"{other}/25", "198.18.30.0/24"]
+    try:
+        stage.octavia.update_listener(found.id, allowed_cidrs=wanted)
+    except exceptions.HttpException as error:
+        # An API whose database goes away may have passed it on or not: the user asks again.
+        if error.status_code < 500:
+            raise
+        stage.settle(balancer.id)
+        stage.octavia.update_listener(found.id, allowed_cidrs=wanted)
     return str(balancer.id)
 
 

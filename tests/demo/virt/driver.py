@@ -112,8 +112,10 @@ class NamespaceDriver(fake.FakeDriver):
             network_info, **kwargs,
         )  # fmt: skip
         uuid, name = instance.uuid, instance.name
-        guests = image_meta.name == GUEST
-        for path in server.create(uuid, name, self._host, image_meta.name, injected_files or []):
+        # of one that comes from another host with its disk, Nova does not say it
+        image = image_meta.name if image_meta.obj_attr_is_set("name") else server.image(uuid)
+        guests = image == GUEST
+        for path in server.create(uuid, name, self._host, image, injected_files or []):
             LOG.warning("configuration drive: %s is not used", path)
         for index, vif in enumerate(network_info or []):
             interface = server.plug(uuid, vif)
@@ -131,6 +133,10 @@ class NamespaceDriver(fake.FakeDriver):
         server.destroy(instance.uuid, self.processes.pop(instance.uuid, None))
         for vif in network_info or []:
             links.unplug(links.host_end(vif["id"]))
+
+    def instance_on_disk(self, instance: Any) -> bool:
+        """The hosts share the servers' disks: one that is evacuated keeps its own."""
+        return server.directory(instance.uuid).is_dir()
 
     def power_off(self, instance: Any, timeout: int = 0, retry_interval: int = 0) -> None:
         if instance.uuid in self.instances:

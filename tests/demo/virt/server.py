@@ -36,9 +36,14 @@ def directory(uuid: str) -> Path:
     return BASE / uuid
 
 
-def agent_for(image: str) -> str:
+def agent_for(name: str) -> str:
     """The agent an image would bring, decided by its name."""
-    return "amphora-agent" if "stock" in image else "sriov-amphora-agent"
+    return "amphora-agent" if "stock" in name else "sriov-amphora-agent"
+
+
+def image(uuid: str) -> str:
+    """The name of the image a server was made of; it is with its disk."""
+    return (directory(uuid) / "image").read_text()
 
 
 def inject(uuid: str, files: Iterable[tuple[str, bytes | str]]) -> list[str]:
@@ -56,17 +61,21 @@ def inject(uuid: str, files: Iterable[tuple[str, bytes | str]]) -> list[str]:
 
 
 def create(
-    uuid: str, name: str, host: str, image: str, files: Iterable[tuple[str, bytes | str]]
+    uuid: str, name: str, host: str, made_of: str, files: Iterable[tuple[str, bytes | str]]
 ) -> list[str]:
-    """Everything up to the point where ports can be plugged; the files that were left out."""
+    """Everything up to the point where ports can be plugged; the files that were left out.
+
+    Of a server that comes from another host its disk is there, and its wires have to go.
+    """
     for layer in LAYERS:
         (directory(uuid) / layer).mkdir(parents=True, exist_ok=True)
         (directory(uuid) / "work" / layer).mkdir(parents=True, exist_ok=True)
     (directory(uuid) / "nics").write_text("0")
     (directory(uuid) / "name").write_text(name)
     (directory(uuid) / "host").write_text(host)
-    (directory(uuid) / "agent").write_text(agent_for(image))
+    (directory(uuid) / "image").write_text(made_of)
     refused = inject(uuid, files)
+    links.run("ip", "netns", "del", namespace(uuid), check=False)
     links.run("ip", "netns", "add", namespace(uuid))
     links.run("ip", "-n", namespace(uuid), "link", "set", "lo", "up")
     return refused
@@ -97,7 +106,7 @@ def boot(uuid: str, name: str) -> subprocess.Popen[bytes]:
     place = directory(uuid)
     log = Path(os.environ["DEMO_LOG"]) / f"amphora-{uuid[:8]}"
     enter = ("ip", "netns", "exec", namespace(uuid), "unshare", *NAMESPACES)
-    arguments = (str(place), name, (place / "agent").read_text(), str(log))
+    arguments = (str(place), name, agent_for(image(uuid)), str(log))
     with Path(f"{log}-console.log").open("ab") as console:
         process = subprocess.Popen(
             [*enter, "bash", str(HERE / "init.sh"), *arguments],
