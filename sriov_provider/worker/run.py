@@ -17,6 +17,7 @@ from sriov_provider.network.base import NetworkClient, Port
 from sriov_provider.records import AmphoraRecord, Job
 from sriov_provider.worker import desired
 from sriov_provider.worker.book import Book
+from sriov_provider.worker.fenced import fenced
 from sriov_provider.worker.plan_model import Plan, Retry
 
 T = TypeVar("T")
@@ -66,9 +67,15 @@ class Run:
         :param check_lease: raises LEASE_LOST once another worker may run the job
         """
         self.plan = plan
-        self.services = services
-        self.network = network
+        self.services = dataclasses.replace(
+            services,
+            compute=fenced(services.compute, self.check_lease),
+            network=fenced(services.network, self.check_lease),
+            amphora=fenced(services.amphora, self.check_lease),
+        )
+        self.network = fenced(network, self.check_lease)
         self.book = book
+        self._outside = services, network
         self._check_lease = check_lease
         self._lock = threading.Lock()
         self._failed = dict(plan.failed)
@@ -83,7 +90,7 @@ class Run:
 
     def of(self, plan: Plan) -> Run:
         """A run of another plan on the same records, for as long as this one goes on."""
-        return Run(plan, self.services, self.network, self.book, self._check_wanted)
+        return Run(plan, *self._outside, self.book, self._check_wanted)
 
     def give_up(self) -> None:
         """This run has failed; what others do for it is in vain."""

@@ -138,7 +138,6 @@ class WaitServer(AmphoraStep):
 
     def _active(self, record: AmphoraRecord) -> Server | None:
         assert record.compute_id is not None
-        self.run.check_lease()
         server = self.run.services.compute.get_server(record.compute_id)
         if server is None or server.status in ("ERROR", "DELETED"):
             fault = (server.fault if server else None) or "the server is gone"

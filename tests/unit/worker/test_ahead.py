@@ -14,7 +14,7 @@ from sriov_provider.amphora.base import Endpoint
 from sriov_provider.errors import ProviderError
 from sriov_provider.worker import plan
 from sriov_provider.worker.plan_model import Plan
-from sriov_provider.worker.run import Run
+from sriov_provider.worker.run import Run, Services
 from sriov_provider.worker.tasks import ahead
 from tests.fakes import errors
 from tests.fakes.state import Host
@@ -296,7 +296,8 @@ def test_the_plan_that_needs_it_gives_it_back_when_it_fails(world: World, verb: 
 def test_a_run_that_has_failed_ends_what_is_built_for_the_next_one() -> None:
     """As soon as a step of it asks."""
     made = plan.removal(create(), EMPTY)
-    run = Run(made, Mock(), Mock(), Mock(), lambda job: None)
+    services = Services(Mock(), Mock(), Mock(), Mock(), Mock())
+    run = Run(made, services, Mock(), Mock(), lambda job: None)
     its = run.of(made)
     its.check_lease()
     run.give_up()

@@ -246,3 +246,33 @@ def test_what_a_call_tells_too_late_is_not_written(world: World, call: str) -> N
     amphora = world.only_amphora(job.load_balancer_id)
     assert list(world.cloud.servers) == [amphora.compute_id]
     assert len(world.cloud.groups) == 1
+
+
+def test_no_call_is_made_once_the_lease_is_lost(world: World) -> None:
+    """Wherever within a task the worker stood still: the next one has one server, not two."""
+    for calls in range(100):
+        job, limit = claimed(world), calls
+
+        def check(asked: Job, job: Job = job, limit: int = limit) -> None:
+            ours = (asked.id, asked.attempt) == (job.id, job.attempt)
+            if ours and len(world.calls.log) > limit:
+                raise jobs.lost(asked)
+
+        world.check_lease = check
+        with world.counted() as made:
+            try:
+                world.runner.run(job)
+            except ProviderError as error:
+                assert error.reason.code is Code.LEASE_LOST
+                assert len(made.log) == calls + 1
+            else:
+                break
+        later = utcnow() + datetime.timedelta(hours=1)
+        other = jobs.claim(world.sessions, "other", 600, job.id, later)
+        assert other is not None
+        world.runner.run(other)
+        world.run_all()
+        assert world.agent.provisioning(job.load_balancer_id) == "ACTIVE"
+        servers = {world.only_amphora(lb).compute_id for lb in world.agent.trees}
+        assert set(world.cloud.servers) == servers
+    assert 8 < calls < 99
