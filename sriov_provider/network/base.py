@@ -115,6 +115,12 @@ class NetworkClient(Protocol):
     def subnet(self, subnet_id: str) -> Subnet:
         """NOT_FOUND when gone."""
 
+    def list_networks(self, network_ids: tuple[str, ...]) -> tuple[Network, ...]:
+        """Those of them that are there, in one call."""
+
+    def list_subnets(self, subnet_ids: tuple[str, ...]) -> tuple[Subnet, ...]:
+        """Those of them that are there, in one call."""
+
     def free_addresses(self, network_ids: tuple[str, ...]) -> Mapping[str, int]:
         """Subnet id -> how many addresses are free at least, in one call. Addresses outside the
         allocation pools, such as a router's, are taken for used ones of a pool."""
@@ -129,6 +135,10 @@ class NetworkClient(Protocol):
 
     def create_port(self, spec: PortSpec) -> Port:
         """QUOTA, NO_ADDRESS (subnet exhausted), NOT_FOUND (network, subnet), else CLOUD_ERROR."""
+
+    def create_ports(self, specs: tuple[PortSpec, ...]) -> tuple[Port, ...]:
+        """All of them in one call, in the order asked for; or none. Errors as of
+        :meth:`create_port`."""
 
     def add_port_addresses(self, port: Port, subnet_ids: tuple[str, ...]) -> Port:
         """One more fixed address from each of the subnets."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, MutableMapping
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Generic, Protocol, TypeVar
 
 from sriov_provider.network.base import (
     GroupRule,
@@ -15,33 +15,65 @@ from sriov_provider.network.base import (
     Subnet,
 )
 
-T = TypeVar("T")
+
+class _Named(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+T = TypeVar("T", bound=_Named)
+
+
+class _Once(Generic[T]):
+    """Things of one sort, each read once. Threads that want one wait for one call."""
+
+    def __init__(
+        self, one: Callable[[str], T], several: Callable[[tuple[str, ...]], Iterable[T]]
+    ) -> None:
+        self._one, self._several = one, several
+        self._known: dict[str, T] = {}
+        self._expected: set[str] = set()
+        self._lock = threading.Lock()
+
+    def expect(self, keys: Iterable[str]) -> None:
+        with self._lock:
+            self._expected.update(keys)
+
+    def get(self, key: str) -> T:
+        with self._lock:
+            missing = self._expected - self._known.keys()
+            if key in missing and len(missing) > 1:
+                self._known.update({t.id: t for t in self._several(tuple(sorted(missing)))})
+            if key not in self._known:
+                self._known[key] = self._one(key)
+            return self._known[key]
 
 
 class CachedReads:
-    """A :class:`NetworkClient` that asks for each network and subnet once. Thread-safe: two
-    threads that want the same one wait for one call. Failures are not remembered."""
+    """A :class:`NetworkClient` that asks for each network and subnet once, and for those that are
+    expected together. Thread-safe. Failures are not remembered."""
 
     def __init__(self, client: NetworkClient) -> None:
         self._client = client
-        self._networks: dict[str, Network] = {}
-        self._subnets: dict[str, Subnet] = {}
-        self._locks: dict[str, threading.Lock] = {}
-        self._lock = threading.Lock()
+        self._networks = _Once(client.network, client.list_networks)
+        self._subnets = _Once(client.subnet, client.list_subnets)
+
+    def expect(self, networks: Iterable[str], subnets: Iterable[str]) -> None:
+        """These are going to be asked for: the first question reads all of them."""
+        self._networks.expect(networks)
+        self._subnets.expect(subnets)
 
     def network(self, network_id: str) -> Network:
-        return self._once(self._networks, network_id, self._client.network)
+        return self._networks.get(network_id)
 
     def subnet(self, subnet_id: str) -> Subnet:
-        return self._once(self._subnets, subnet_id, self._client.subnet)
+        return self._subnets.get(subnet_id)
 
-    def _once(self, known: MutableMapping[str, T], key: str, read: Callable[[str], T]) -> T:
-        with self._lock:
-            lock = self._locks.setdefault(key, threading.Lock())
-        with lock:
-            if key not in known:
-                known[key] = read(key)
-            return known[key]
+    def list_networks(self, network_ids: tuple[str, ...]) -> tuple[Network, ...]:
+        return self._client.list_networks(network_ids)
+
+    def list_subnets(self, subnet_ids: tuple[str, ...]) -> tuple[Subnet, ...]:
+        return self._client.list_subnets(subnet_ids)
 
     def free_addresses(self, network_ids: tuple[str, ...]) -> Mapping[str, int]:
         return self._client.free_addresses(network_ids)
@@ -57,6 +89,9 @@ class CachedReads:
 
     def create_port(self, spec: PortSpec) -> Port:
         return self._client.create_port(spec)
+
+    def create_ports(self, specs: tuple[PortSpec, ...]) -> tuple[Port, ...]:
+        return self._client.create_ports(specs)
 
     def add_port_addresses(self, port: Port, subnet_ids: tuple[str, ...]) -> Port:
         return self._client.add_port_addresses(port, subnet_ids)

@@ -33,30 +33,18 @@ class NeutronNetwork:
         self._sleep = sleep
 
     def network(self, network_id: str) -> Network:
-        found = self._neutron.get(f"/networks/{network_id}")["network"]
-        return Network(
-            id=found["id"],
-            name=found["name"],
-            mtu=found.get("mtu") or 1500,
-            port_security=found.get("port_security_enabled", True),
-            physical_network=found.get("provider:physical_network"),
-            network_type=found.get("provider:network_type"),
-        )
+        return _network(self._neutron.get(f"/networks/{network_id}")["network"])
 
     def subnet(self, subnet_id: str) -> Subnet:
-        found = self._neutron.get(f"/subnets/{subnet_id}")["subnet"]
-        modes = {found.get("ipv6_ra_mode"), found.get("ipv6_address_mode")}
-        routes = (Route(r["destination"], r["nexthop"]) for r in found.get("host_routes") or ())
-        return Subnet(
-            id=found["id"],
-            network_id=found["network_id"],
-            cidr=found["cidr"],
-            gateway=found.get("gateway_ip"),
-            ip_version=found["ip_version"],
-            host_routes=tuple(routes),
-            dhcp=bool(found.get("enable_dhcp")),
-            slaac=bool(modes & _SLAAC_MODES),
-        )
+        return _subnet(self._neutron.get(f"/subnets/{subnet_id}")["subnet"])
+
+    def list_networks(self, network_ids: tuple[str, ...]) -> tuple[Network, ...]:
+        found = self._neutron.pages("/networks", "networks", id=list(network_ids))
+        return tuple(_network(network) for network in found)
+
+    def list_subnets(self, subnet_ids: tuple[str, ...]) -> tuple[Subnet, ...]:
+        found = self._neutron.pages("/subnets", "subnets", id=list(subnet_ids))
+        return tuple(_subnet(subnet) for subnet in found)
 
     def free_addresses(self, network_ids: tuple[str, ...]) -> Mapping[str, int]:
         path = "/network-ip-availabilities"
@@ -80,6 +68,12 @@ class NeutronNetwork:
     def create_port(self, spec: PortSpec) -> Port:
         answer = self._neutron.call("POST", "/ports", json={"port": ports.request(spec)})
         return ports.parse(answer.body["port"])
+
+    def create_ports(self, specs: tuple[PortSpec, ...]) -> tuple[Port, ...]:
+        bodies = [ports.request(spec) for spec in specs]
+        answer = self._neutron.call("POST", "/ports", json={"ports": bodies})
+        made = {port.name: port for port in map(ports.parse, answer.body["ports"])}
+        return tuple(made[spec.name] for spec in specs)
 
     def add_port_addresses(self, port: Port, subnet_ids: tuple[str, ...]) -> Port:
         return self._put(port.id, {"fixed_ips": ports.more_addresses(port, subnet_ids)})
@@ -161,3 +155,29 @@ class NeutronNetwork:
             if answer.status != 409:
                 return
         raise self._neutron.error(answer, "DELETE", path)
+
+
+def _network(found: Mapping[str, Any]) -> Network:
+    return Network(
+        id=found["id"],
+        name=found["name"],
+        mtu=found.get("mtu") or 1500,
+        port_security=found.get("port_security_enabled", True),
+        physical_network=found.get("provider:physical_network"),
+        network_type=found.get("provider:network_type"),
+    )
+
+
+def _subnet(found: Mapping[str, Any]) -> Subnet:
+    modes = {found.get("ipv6_ra_mode"), found.get("ipv6_address_mode")}
+    routes = (Route(r["destination"], r["nexthop"]) for r in found.get("host_routes") or ())
+    return Subnet(
+        id=found["id"],
+        network_id=found["network_id"],
+        cidr=found["cidr"],
+        gateway=found.get("gateway_ip"),
+        ip_version=found["ip_version"],
+        host_routes=tuple(routes),
+        dhcp=bool(found.get("enable_dhcp")),
+        slaac=bool(modes & _SLAAC_MODES),
+    )

@@ -1,9 +1,9 @@
 """Lays out a plan as one TaskFlow flow. No decisions: those are in the plan.
 
 start, in parallel:                security group  |  servers
-build, each amphora in parallel:   server up  |  base port, then agent + deny all  |  attach
-(an amphora that is replaced goes here; of a pair, while the new one's VIP is plugged or, where no
-room is to be made, from here on to keepalived)
+build, each amphora in parallel:   server up  |  ports, then agent + deny all  |  attach
+(an amphora that is replaced goes here, while member interfaces are attached; of a pair, while the
+new one's VIP is plugged or, where no room is to be made, from here on to keepalived)
 plug, each amphora in parallel:    VIP, then member networks in parallel
 serve:                             close rules -> configuration -> open rules
 pair, those that serve first:      keepalived
@@ -30,6 +30,9 @@ from sriov_provider.worker.tasks import (
     ports,
     servers,
 )
+
+# An amphora that goes gives room to member interfaces of the one that is built.
+_ROOM_COMES = (ReleaseWhen.BEFORE_PLUG, ReleaseWhen.BEFORE_MEMBERS)
 
 
 def build(run: Run) -> base_flow.Flow:
@@ -120,11 +123,19 @@ def _build(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:
         flow.add(servers.RecordAmphora(run, amphora), _ports_to_boot_with(run, amphora))
         flow.add(servers.EnsureServer(run, amphora))
     elif amphora.vip_port:
-        while_booting.add(ports.EnsureVipPort(run, amphora.vip_port))
-    ready = unordered_flow.Flow(f"ready:{name}").add(
-        amphorae.WaitAgent(run, amphora), ports.AttachVipPort(run, amphora)
-    )
-    return flow.add(while_booting, ready)
+        plugged = tuple(p for p in amphora.member_ports if p.record.id not in amphora.boots_with)
+        while_booting.add(ports.EnsureVipPort(run, amphora.vip_port, plugged))
+    attach = [ports.AttachVipPort(run, amphora)]
+    if run.plan.release_when not in _ROOM_COMES or not run.plan.release_amphorae:
+        attach.append(_attach_members(run, amphora, room=True))
+    ready = [amphorae.WaitAgent(run, amphora), _serial(f"attach:{name}", attach)]
+    return flow.add(while_booting, _parallel(f"ready:{name}", ready))
+
+
+def _attach_members(run: Run, amphora: AmphoraPlan, *, room: bool) -> base_flow.Flow:
+    new = [p for p in amphora.member_ports if p.record.id not in amphora.boots_with]
+    steps = [members.AttachMember(run, amphora, p, room=room) for p in new]
+    return _parallel(f"attach-members:{amphora.record.id}", steps)
 
 
 def _ports_to_boot_with(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:
@@ -146,15 +157,21 @@ def _anew(run: Run) -> list[base_flow.Flow]:
 
 def _plug(run: Run) -> list[base_flow.Flow]:
     """An amphora that is replaced goes before it or beside its first half, as the plan says."""
-    there = run.plan.amphorae
+    there, when = run.plan.amphorae, run.plan.release_when
     vips = {a.record.id: _plug_vip(run, a) for a in there}
     members = {a.record.id: _plug_members(run, a) for a in there}
-    if run.plan.release_when is ReleaseWhen.BEFORE_MEMBERS:
+    if when is ReleaseWhen.BEFORE_MEMBERS:
         plugged = [_serial("room", _release_amphorae(run)), *vips.values()]
         return [*_anew(run), _parallel("plug", plugged), _parallel("members", [*members.values()])]
     both = [_serial(f"plug:{i}", [vips[i], members[i]]) for i in vips]
-    first = run.plan.release_when is ReleaseWhen.BEFORE_PLUG
-    return [*(_release_amphorae(run) if first else []), *_anew(run), _parallel("plug", both)]
+    return [*_make_room(run), *_anew(run), _parallel("plug", both)]
+
+
+def _make_room(run: Run) -> list[base_flow.Flow]:
+    if run.plan.release_when is not ReleaseWhen.BEFORE_PLUG or not run.plan.release_amphorae:
+        return []
+    early = [_attach_members(run, a, room=False) for a in run.plan.amphorae if a.boot]
+    return [_parallel("room", [_serial("going", _release_amphorae(run)), *early])]
 
 
 def _plug_vip(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:

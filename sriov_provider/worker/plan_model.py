@@ -157,6 +157,14 @@ class Plan:
     remove_all: bool = False
     repair_firewall: bool = False
 
+    def reads(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Networks and subnets that agents are told of, as far as they are known by now."""
+        amphorae = (*self.amphorae, *(self.ahead.amphorae if self.ahead else ()))
+        plugged = [p for a in amphorae for p in (*a.member_ports, a.vip_port) if p]
+        networks = {p.record.network_id for p in plugged}
+        subnets = {s for p in plugged for s in p.subnet_ids}
+        return frozenset(networks), frozenset(subnets)
+
 
 @dataclasses.dataclass(frozen=True)
 class Facts:

@@ -187,6 +187,7 @@ class Runner:
 
     def _prepare(self, made: Plan, inventory: Inventory, network: CachedReads) -> Run:
         lease = self._services.settings.worker.lease_seconds
+        network.expect(*made.reads())
         book = Book(self._sessions, inventory, jobs.fence(made.job, lease))
         return Run(made, self._services, network, book, self._check_lease)
 

@@ -137,7 +137,7 @@ def no_vf(run: Run, records: tuple[PortRecord, ...], host: str | None, what: str
     :param host: the only one that was asked; None when Nova chose among all of them
     :param what: Nova's words
     """
-    before = run.hosts_tried
+    before = [h for h in run.hosts_tried if h != host]
     if host:
         run.tried(host)
     kinds = ", ".join(sorted({r.vnic_type for r in records}))

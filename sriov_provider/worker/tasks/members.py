@@ -70,6 +70,30 @@ class EnsureMemberPort(MemberStep):
         ensure_port(self.run, self.plan)
 
 
+class AttachMember(MemberStep):
+    """A member interface on its server before its turn. Where it may have to wait for the room of
+    an amphora that goes, this is no more than an attempt."""
+
+    def __init__(self, run: Run, amphora: AmphoraPlan, plan: PortPlan, *, room: bool) -> None:
+        """:param room: there will not be more of it later"""
+        super().__init__(run, amphora, plan)
+        self.room = room
+
+    def act(self) -> None:
+        record = attach_port(self.run, ensure_port(self.run, self.plan), booted=False)
+        assert record.neutron_id is not None
+        self.run.attached.add(record.neutron_id)
+
+    def execute(self) -> None:
+        if self.room:
+            super().execute()
+            return
+        error = self._try()
+        # Nova keeps what it has claimed for such a port: it is not tried twice.
+        if error and error.reason.code is Code.BINDING_FAILED:
+            self.run.fail_members(self.plan.members, error)
+
+
 class PlugMemberNetwork(MemberStep):
     """One member interface, in the cloud and in the guest."""
 
@@ -78,7 +102,7 @@ class PlugMemberNetwork(MemberStep):
         plugged again by the next run."""
         run = self.run
         record = ensure_port(run, self.plan)
-        if self.new:
+        if self.new and record.neutron_id not in run.attached:
             record = attach_port(run, record, booted=self.booted)
         record = add_subnets(run, record, self.plan.subnet_ids)
         endpoint = run.endpoint(record.amphora_id)

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sriov_provider.errors import ProviderError
+from sriov_provider.errors import Code, ProviderError
 from sriov_provider.network.base import GroupRule, NetworkClient, PortSpec
 from sriov_provider.network.cache import CachedReads
 from tests.fakes import errors
@@ -38,6 +38,30 @@ def test_failures_are_not_remembered() -> None:
     assert cached.subnet("sub").id == "sub"
 
 
+def test_what_is_expected_is_read_together() -> None:
+    cloud, cached = make()
+    cloud.add_subnet("sub2", "net2", "10.0.1.0/24")
+    cloud.add_subnet("sub3", "net3", "10.0.2.0/24")
+    cached.subnet("sub2")
+    cached.expect(["net", "net2", "gone"], ["sub", "sub2", "sub3"])
+    assert cloud.counts() == {"subnet": 1}
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(cached.network, ["net", "net2"] * 8))
+        list(pool.map(cached.subnet, ["sub", "sub2", "sub3"] * 8))
+    assert cloud.counts() == {"subnet": 1, "list_networks": 1, "list_subnets": 1}
+    assert cached.network("net3").id == "net3"
+    assert cloud.counts()["network"] == 1
+
+
+def test_one_that_is_gone_is_a_failure_of_its_own() -> None:
+    _, cached = make()
+    cached.expect(["net", "gone"], [])
+    with pytest.raises(ProviderError) as caught:
+        cached.network("gone")
+    assert caught.value.reason.code is Code.NOT_FOUND
+    assert cached.network("net").id == "net"
+
+
 def test_everything_else_goes_through() -> None:
     cloud, cached = make()
     group = cached.ensure_security_group("lb", "lb", lambda: None)
@@ -53,6 +77,10 @@ def test_everything_else_goes_through() -> None:
     assert cached.port(port.id) == changed
     assert cached.ports("lb") == (changed,)
     assert cached.free_addresses(("net",)) == {"sub": cached.free_in_pools("sub")} == {"sub": 252}
+    cached.delete_port(port.id)
+    assert [n.id for n in cached.list_networks(("net",))] == ["net"]
+    assert [s.id for s in cached.list_subnets(("sub",))] == ["sub"]
+    (port,) = cached.create_ports((PortSpec("p", "lb", "net", ("sub",), "direct"),))
     cached.delete_port(port.id)
     cached.delete_security_group(group)
     assert cloud.left_over() == ()

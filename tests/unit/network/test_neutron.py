@@ -85,6 +85,29 @@ def test_port_create_sends_what_is_asked_and_never_a_binding_profile(
     assert services.calls() == [f"POST {NET}/ports"]
 
 
+def test_several_ports_are_one_call(services: Services, neutron: NeutronNetwork) -> None:
+    """In the order asked for, whatever Neutron's is."""
+    services.answer("POST", f"{NET}/ports", {"ports": [UNBOUND, PORT]}, 201)
+    specs = (
+        PortSpec("vrrp", "lb-1", "net-1", ("sub-1",), "direct"),
+        PortSpec("vip", "lb-1", "net-1", (), "normal"),
+    )
+    assert [port.id for port in neutron.create_ports(specs)] == ["port-1", "port-2"]
+    bodies = services.last("POST").body["ports"]
+    assert [(b["name"], b["binding:vnic_type"]) for b in bodies] == [
+        ("vrrp", "direct"),
+        ("vip", "normal"),
+    ]
+    assert services.calls() == [f"POST {NET}/ports"]
+
+
+def test_several_ports_are_refused_as_one_is(services: Services, neutron: NeutronNetwork) -> None:
+    services.answer("POST", f"{NET}/ports", refusal("IpAddressGenerationFailure"), 409)
+    with pytest.raises(ProviderError) as caught:
+        neutron.create_ports((PortSpec("a", "lb", "net", (), "direct"),) * 2)
+    assert caught.value.reason.code is Code.NO_ADDRESS
+
+
 def test_minimal_port_takes_no_default_group(services: Services, neutron: NeutronNetwork) -> None:
     services.answer("POST", f"{NET}/ports", {"port": UNBOUND}, 201)
     port = neutron.create_port(PortSpec("vip", "lb-1", "net-1", (), "normal"))
@@ -154,6 +177,20 @@ def test_network_and_subnet(services: Services, neutron: NeutronNetwork) -> None
     route = Route("2001:db8:1::/64", "2001:db8::1")
     wanted = Subnet("sub-1", "net-1", "2001:db8::/64", None, 6, (route,), dhcp=True, slaac=True)
     assert neutron.subnet("sub-1") == wanted
+
+
+def test_several_networks_and_subnets_are_a_call_each(
+    services: Services, neutron: NeutronNetwork
+) -> None:
+    """Those that are gone are left out."""
+    shown = {"id": "s-1", "network_id": "n-1", "cidr": "192.0.2.0/24", "ip_version": 4}
+    services.answer("GET", f"{NET}/networks", {"networks": [{"id": "n-1", "name": "x"}]})
+    services.answer("GET", f"{NET}/subnets", {"subnets": [shown]})
+    assert neutron.list_networks(("n-1", "gone")) == (Network("n-1", "x"),)
+    assert services.last("GET").query == {"id": ["n-1", "gone"]}
+    assert neutron.list_subnets(("s-1", "s-2")) == (Subnet("s-1", "n-1", "192.0.2.0/24"),)
+    assert services.last("GET").query == {"id": ["s-1", "s-2"]}
+    assert services.calls() == [f"GET {NET}/networks", f"GET {NET}/subnets"]
 
 
 def test_network_as_a_tenant_sees_it(services: Services, neutron: NeutronNetwork) -> None:

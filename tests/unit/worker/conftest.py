@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -25,3 +26,11 @@ def world(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     made = World(path, monkeypatch)
     yield made
     made.sessions.dispose()
+
+
+@pytest.fixture
+def threaded(world: World) -> Iterator[World]:
+    """Tasks of one flow side by side, as in production."""
+    with ThreadPoolExecutor(4) as threads:
+        world.restart(executor=threads)
+        yield world

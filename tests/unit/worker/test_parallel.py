@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-
-import pytest
 
 from tests.fakes import errors
 from tests.unit.worker.harness import World
 from tests.unit.worker.pairs import pair
 from tests.unit.worker.scenes import clean, working
-
-
-@pytest.fixture
-def threaded(world: World) -> Iterator[World]:
-    with ThreadPoolExecutor(4) as threads:
-        world.restart(executor=threads)
-        yield world
 
 
 def test_slow_boot_does_not_forget_the_base_port(threaded: World) -> None:

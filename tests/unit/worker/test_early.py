@@ -1,0 +1,164 @@
+"""Ports made at once, and member interfaces attached before their turn."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from tests.fakes import errors
+from tests.unit.worker.harness import World
+from tests.unit.worker.pairs import die, members, pair
+from tests.unit.worker.scenes import Scene, clean, working
+from tests.unit.worker.shape import leaked
+
+HOLD = 10.0
+
+
+def hold(world: World, verb: str, until: str, times: int) -> list[bool]:
+    """Each call of the verb waits for so many others; gives back whether they came."""
+    came: list[bool] = []
+    lock = threading.Lock()
+
+    def wait(seen: str, when: str) -> None:
+        if (seen, when) != (verb, "before"):
+            return
+        deadline = time.monotonic() + HOLD
+        while world.calls.log.count(until) < times and time.monotonic() < deadline:
+            time.sleep(0.01)
+        with lock:
+            came.append(world.calls.log.count(until) >= times)
+
+    for fake in (world.cloud, world.amphora):
+        fake.observers.append(wait)
+    return came
+
+
+def failed_over(world: World, scene: Scene) -> None:
+    world.calls.forget()
+    world.failover(scene.lb)
+    assert len(world.run_all()) == 1
+    assert world.agent.provisioning(scene.lb) == "ACTIVE"
+    assert world.pending() == []
+    assert leaked(world) == []
+
+
+def test_members_are_attached_while_the_one_before_is_deleted(threaded: World) -> None:
+    scene = working(threaded)
+    came = hold(threaded, "delete_server", "attach_port", 3)
+    failed_over(threaded, scene)
+    assert came == [True]
+    assert threaded.calls.log.count("attach_port") == 3
+    assert threaded.served_members(scene.lb) == {scene.direct, scene.normal}
+    clean(threaded, scene.lb)
+
+
+def test_members_are_attached_while_the_agent_starts(threaded: World) -> None:
+    came = hold(threaded, "wait_ready", "attach_port", 3)
+    scene = working(threaded)
+    assert came == [True]
+    assert threaded.served_members(scene.lb) == {scene.direct, scene.normal}
+
+
+def test_one_of_a_pair_that_is_dead_is_replaced_like_that(threaded: World) -> None:
+    scene = working(threaded, **pair())
+    dead = members(threaded, scene.lb)["BACKUP"]
+    die(threaded, dead)
+    came = hold(threaded, "wait_ready", "attach_port", 3)
+    threaded.failover(scene.lb)
+    threaded.run_all()
+    assert came[0]
+    assert threaded.agent.provisioning(scene.lb) == "ACTIVE"
+
+
+def test_room_that_comes_with_the_end_of_the_one_before(threaded: World) -> None:
+    """One spare VF is for the VIP."""
+    del threaded.cloud.hosts["host-1"]
+    scene = working(threaded)
+    free = threaded.cloud.hosts["host-0"].free_vfs
+    del free[1:]
+    came = hold(threaded, "delete_server", "attach_port", 3)
+    failed_over(threaded, scene)
+    assert came == [True]
+    assert threaded.served_members(scene.lb) == {scene.direct, scene.normal}
+    assert threaded.reasons(scene.lb) == ()
+    clean(threaded, scene.lb)
+
+
+@pytest.mark.parametrize("error", [errors.no_address(), errors.quota()])
+def test_an_address_that_comes_with_the_end_of_the_one_before(
+    threaded: World, error: Exception
+) -> None:
+    scene = working(threaded)
+    there = set(threaded.cloud.port_rows)
+
+    def refuse(spec: object) -> Exception | None:
+        full = there <= threaded.cloud.port_rows.keys()
+        return error if full and getattr(spec, "network_id", "") == "net-1" else None
+
+    threaded.cloud.fail("create_port", refuse, times=None)
+    failed_over(threaded, scene)
+    assert threaded.served_members(scene.lb) == {scene.direct, scene.normal}
+    assert threaded.reasons(scene.lb) == ()
+    threaded.cloud.heal()
+    clean(threaded, scene.lb)
+
+
+def test_what_could_not_be_bound_is_not_tried_twice(world: World) -> None:
+    """Each try costs a VF until the server goes."""
+    scene = working(world)
+    rows = world.cloud.port_rows
+
+    def refuse(_: str, port: str) -> Exception | None:
+        return errors.binding_failed() if rows[port].network_id == "net-1" else None
+
+    world.cloud.fail("attach_port", refuse, times=None)
+    failed_over(world, scene)
+    assert world.calls.log.count("attach_port") == 3  # VIP, net-1, net-2
+    assert world.agent.provisioning(scene.direct) == "ERROR"
+    assert world.codes(scene.direct, scene.lb) == ["binding-failed"]
+    assert world.agent.provisioning(scene.normal) == "ACTIVE"
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_an_answer_that_got_lost_leaves_no_port_behind(world: World, after: bool) -> None:
+    scene = working(world)
+    made = world.cloud.count("create_ports")
+    world.cloud.fail("create_ports", errors.timeout(), after=after)
+    failed_over(world, scene)
+    assert world.cloud.count("create_ports") == made + 1
+    assert world.served_members(scene.lb) == {scene.direct, scene.normal}
+    assert len(world.inventory(scene.lb).ports) == 3
+    clean(world, scene.lb)
+
+
+def test_a_member_that_gets_no_port_is_its_own_matter(world: World) -> None:
+    scene = working(world)
+    refuse = {"net-1": errors.server_error()}
+    world.cloud.fail("create_port", lambda spec: refuse.get(spec.network_id), times=None)
+    world.failover(scene.lb)
+    world.run_all()
+    assert world.agent.provisioning(scene.lb) == "ACTIVE"
+    assert world.agent.provisioning(scene.direct) == "ERROR"
+    assert world.served_members(scene.lb) == {scene.normal}
+    assert world.cloud.left_over()
+    world.cloud.heal()
+    world.delete_load_balancer(scene.lb)
+    world.run_all()
+    assert world.cloud.left_over() == ()
+
+
+@pytest.mark.parametrize("flavor", [{}, pair()], ids=["single", "pair"])
+def test_neutron_calls_of_a_failover(world: World, flavor: dict[str, object]) -> None:
+    """One member interface; of a pair both amphorae are replaced."""
+    lb = world.create_load_balancer(**flavor)
+    pool = world.add_pool(lb)
+    world.run_all()
+    world.add_member(pool, "10.1.0.10", "sub-1", vnic_type="direct")
+    world.run_all()
+    world.calls.forget()
+    world.failover(lb)
+    world.run_all()
+    assert world.agent.provisioning(lb) == "ACTIVE"
+    assert len(world.calls.network) <= (12 if flavor else 7), world.calls.network
