@@ -95,6 +95,9 @@ class Compute(Protocol):
 
     def get_server(self, server_id: str) -> Server | None: ...
 
+    def has_server(self, server_id: str) -> bool:
+        """Whether it still exists, on its way out or not; costs as little as can be."""
+
     def delete_server(self, server_id: str) -> None:
         """Ask for the delete; does not wait."""
 

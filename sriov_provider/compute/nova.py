@@ -86,6 +86,11 @@ class NovaCompute:
         answer = self._nova.call("GET", f"/servers/{server_id}", accept=(404,), secret=True)
         return None if answer.refusal else _server(answer.body["server"])
 
+    def has_server(self, server_id: str) -> bool:
+        # To show a server, Nova asks Neutron for its ports and their groups each time.
+        path = f"/servers/{server_id}/metadata"
+        return self._nova.call("GET", path, accept=(404,)).refusal is None
+
     def delete_server(self, server_id: str) -> None:
         self._nova.delete(f"/servers/{server_id}")
 

@@ -22,8 +22,10 @@ from sriov_provider.worker.plan_model import Plan, Retry
 
 T = TypeVar("T")
 
-# Seconds. What is quick is noticed quickly; what is slow is not asked about more often.
+# Seconds. What is quick is noticed quickly; what is slow is asked about less often.
 _FIRST_PAUSE = 0.1
+# Of the time waited so far: how much later than it happens something may be noticed.
+_LATE = 1 / 3
 # Seconds to connect to an agent, and for its answer, when a quick question is all there is.
 PATIENCE = (2.0, 5.0)
 
@@ -213,20 +215,24 @@ def pause(seconds: float) -> None:
 
 
 def wait_for(
-    look: Callable[[], T | None], timeout: float, interval: float, what: ProviderError
+    look: Callable[[], T | None],
+    timeout: float,
+    interval: float,
+    what: ProviderError,
+    first: float = _FIRST_PAUSE,
 ) -> T:
     """Call ``look`` until it gives something.
 
     :param timeout: seconds before ``what`` is raised
-    :param interval: seconds between two looks, once the first ones have been in vain
+    :param interval: seconds between two looks at most
+    :param first: seconds between two looks at least
     """
-    deadline = time.monotonic() + timeout
-    pause = min(_FIRST_PAUSE, interval)
+    began = time.monotonic()
     while True:
         result = look()
         if result is not None:
             return result
-        if time.monotonic() >= deadline:
+        waited = time.monotonic() - began
+        if waited >= timeout:
             raise what
-        time.sleep(pause)
-        pause = min(pause * 1.5, interval)
+        time.sleep(min(max(first, waited * _LATE), interval))

@@ -71,6 +71,11 @@ class FakeCompute(State):
         return self._read(row) if row else None
 
     @verb
+    def has_server(self, server_id: str) -> bool:
+        row = self.servers.get(server_id)
+        return row is not None and self._read(row) is not None
+
+    @verb
     def delete_server(self, server_id: str) -> None:
         row = self.servers.get(server_id)
         if row is None:

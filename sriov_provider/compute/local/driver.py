@@ -74,6 +74,9 @@ class LocalCompute:
         amphora = self._node.records.get(server_id)
         return self._server(amphora) if amphora else None
 
+    def has_server(self, server_id: str) -> bool:
+        return self.get_server(server_id) is not None
+
     def delete_server(self, server_id: str) -> None:
         with _told(f"amphora {server_id} cannot be removed"):
             self._node.delete(server_id)

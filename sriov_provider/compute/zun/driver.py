@@ -81,6 +81,10 @@ class ZunCompute:
         found = self._zun.find(f"/containers/{server_id}")
         return _server(found) if found is not None else None
 
+    def has_server(self, server_id: str) -> bool:
+        server = self.get_server(server_id)
+        return server is not None and server.status != "DELETED"
+
     def delete_server(self, server_id: str) -> None:
         found = self._zun.find(f"/containers/{server_id}")
         if found is None or found["status"] == _GOING:

@@ -19,7 +19,9 @@ from sriov_provider.worker.tasks.ports import release_port
 
 LOG = logging.getLogger(__name__)
 
-# Seconds. Nova answers a status read in some 20 ms; a delete takes a second or more.
+# Seconds. No server boots faster; and to show one, Nova asks Neutron twice.
+_FIRST_LOOK = 0.5
+# A delete takes a second or more.
 _DELETE_TIMEOUT = 60.0
 _POLL = 0.5
 _NO_HOST = "No valid host was found"
@@ -119,7 +121,9 @@ class WaitServer(AmphoraStep):
             retriable=True,
         )
         interval = min(settings.boot_interval, 1.0)
-        server = wait_for(lambda: self._active(record), settings.boot_timeout, interval, late)
+        server = wait_for(
+            lambda: self._active(record), settings.boot_timeout, interval, late, first=_FIRST_LOOK
+        )
         address = wait_for(lambda: self._address(server), 30.0, interval, late)
         self.run.book.change_amphora(record.id, host=server.host, management_ip=address)
         self._tell_shared_host(server)
@@ -200,7 +204,6 @@ def release_server(run: Run, record: AmphoraRecord) -> None:
     gone = server_id
 
     def look() -> bool | None:
-        server = compute.get_server(gone)
-        return True if server is None or server.status == "DELETED" else None
+        return None if compute.has_server(gone) else True
 
     wait_for(look, _DELETE_TIMEOUT, _POLL, slow)

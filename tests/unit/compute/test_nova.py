@@ -146,6 +146,20 @@ def test_server_is_read_or_is_gone(services: Services, nova: NovaCompute) -> Non
     assert nova.get_server("gone") is None
 
 
+def test_whether_a_server_is_there_is_asked_without_showing_it(
+    services: Services, nova: NovaCompute
+) -> None:
+    services.answer("GET", f"{NOVA}/servers/server-1/metadata", {"metadata": {}})
+    gone = {"itemNotFound": {"message": "x"}}
+    services.answer("GET", f"{NOVA}/servers/gone/metadata", gone, 404)
+    services.answer("GET", f"{NOVA}/servers/late/metadata", {}, 503)
+    assert nova.has_server("server-1")
+    assert not nova.has_server("gone")
+    with pytest.raises(ProviderError) as caught:
+        nova.has_server("late")
+    assert caught.value.retriable
+
+
 def test_management_address(services: Services, nova: NovaCompute) -> None:
     bare = ATTACHED | {"port_id": "p", "fixed_ips": []}
     body = {"interfaceAttachments": [bare, ATTACHED | {"net_id": "other"}, ATTACHED]}

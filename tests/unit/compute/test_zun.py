@@ -166,6 +166,7 @@ def test_states(
     fault: str | None,
 ) -> None:
     services.answer("GET", ONE, SHOWN | {"status": status, "status_reason": reason})
+    assert zun.has_server("c-1") == (status != "Deleted")
     told = zun.get_server("c-1")
     assert told == Server("c-1", "amphora-1", server, "node-1", fault, "registry/amphora:1")
 

@@ -174,7 +174,7 @@ def test_old_image(world: World) -> None:
     assert world.cloud.left_over() == ()
 
 
-DELETES = ("delete_server", "get_server", "delete_port", "ports", "delete_security_group")
+DELETES = ("delete_server", "has_server", "delete_port", "ports", "delete_security_group")
 
 
 @pytest.mark.parametrize("verb", DELETES)

@@ -112,6 +112,7 @@ def test_servers() -> None:
         "i",
         None,
     )
+    assert local.has_server("a") and not local.has_server("c")
     unfinished = local.get_server("b")
     assert unfinished is not None and unfinished.status == "ERROR"
     shelf.dead.add("a")
