@@ -19,6 +19,7 @@ LOG = logging.getLogger(__name__)
 
 # Seconds before the second try of a run.
 _PAUSE = 2.0
+_COMES = frozenset({Code.NO_ADDRESS, Code.QUOTA})
 
 
 class MemberStep(Step):
@@ -39,7 +40,7 @@ class MemberStep(Step):
         if self.plan.members and self.run.failed.keys() >= set(self.plan.members):
             return
         error = self._try()
-        if error and replug_may_help(error) and self.run.plan.retry_members is not Retry.NOW:
+        if error and self._may_help(error) and self.run.plan.retry_members is not Retry.NOW:
             # Traffic of the others does not wait for another run, and a moment mends much.
             pause(_PAUSE)
             error = self._try()
@@ -47,6 +48,11 @@ class MemberStep(Step):
             raise error
         if error:
             self.run.fail_members(self.plan.members, error)
+
+    def _may_help(self, error: ProviderError) -> bool:
+        """Addresses come free with the ports of an amphora that goes meanwhile."""
+        comes = self.run.plan.release_amphorae and error.reason.code in _COMES
+        return bool(comes) or replug_may_help(error)
 
     def _try(self) -> ProviderError | None:
         try:

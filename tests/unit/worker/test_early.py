@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from sriov_provider.network.base import PortSpec
+from sriov_provider.worker.tasks import members as tasks_members
 from tests.fakes import errors
 from tests.unit.worker.harness import World
 from tests.unit.worker.pairs import die, members, pair
@@ -72,6 +74,14 @@ def test_one_of_a_pair_that_is_dead_is_replaced_like_that(threaded: World) -> No
     assert threaded.agent.provisioning(scene.lb) == "ACTIVE"
 
 
+def test_its_ports_go_beside_what_follows(threaded: World) -> None:
+    scene = working(threaded)
+    came = hold(threaded, "delete_port", "configure", 1)
+    failed_over(threaded, scene)
+    assert came == [True] * 3
+    clean(threaded, scene.lb)
+
+
 def test_room_that_comes_with_the_end_of_the_one_before(threaded: World) -> None:
     """One spare VF is for the VIP."""
     del threaded.cloud.hosts["host-1"]
@@ -88,17 +98,29 @@ def test_room_that_comes_with_the_end_of_the_one_before(threaded: World) -> None
 
 @pytest.mark.parametrize("error", [errors.no_address(), errors.quota()])
 def test_an_address_that_comes_with_the_end_of_the_one_before(
-    threaded: World, error: Exception
+    threaded: World, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene = working(threaded)
-    there = set(threaded.cloud.port_rows)
+    # The VIP's, both before their turn, and one in its turn: none of the old ones is gone by then.
+    came = hold(threaded, "delete_port", "create_port", 4)
+    gone: list[bool] = []
 
-    def refuse(spec: object) -> Exception | None:
-        full = there <= threaded.cloud.port_rows.keys()
-        return error if full and getattr(spec, "network_id", "") == "net-1" else None
+    def wait_for_the_ports(_: float) -> None:
+        deadline = time.monotonic() + HOLD
+        while there & threaded.cloud.port_rows.keys() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        gone.append(not there & threaded.cloud.port_rows.keys())
+
+    monkeypatch.setattr(tasks_members, "pause", wait_for_the_ports)
+    there = {p.neutron_id for p in threaded.inventory(scene.lb).ports}
+
+    def refuse(spec: PortSpec) -> Exception | None:
+        full = there & threaded.cloud.port_rows.keys()
+        return error if full and spec.network_id == "net-1" else None
 
     threaded.cloud.fail("create_port", refuse, times=None)
     failed_over(threaded, scene)
+    assert came[:3] == [True] * 3 and gone == [True]
     assert threaded.served_members(scene.lb) == {scene.direct, scene.normal}
     assert threaded.reasons(scene.lb) == ()
     threaded.cloud.heal()
