@@ -103,6 +103,7 @@ class FakeCompute(State):
             raise cloud_errors.not_found(f"Port id {port_id} could not be found")
         holder = self.port_rows[port_id].device_id
         if holder == server_id:
+            self._claim_again(port_id)
             return
         if holder:
             raise errors.port_busy(port_id)

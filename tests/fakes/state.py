@@ -77,6 +77,7 @@ class State(Faults):
         self.networks: dict[str, Network] = {}
         self.subnets: dict[str, Subnet] = {}
         self.port_rows: dict[str, Port] = {}
+        self.lost_vfs: list[str] = []
         self.owners: dict[str, str] = {}
         self.groups: dict[str, GroupRow] = {}
         self.servers: dict[str, ServerRow] = {}
@@ -132,6 +133,7 @@ class State(Faults):
         yield from (f"security group {g.name}" for g in self.groups.values())
         yield from (f"server group {g.name}" for g in self.server_groups.values())
         yield from (f"VF {slot} held by {port}" for slot, port in self.claimed_vfs().items())
+        yield from (f"VF {slot} lost to a second attach" for slot in self.lost_vfs)
 
     def _add_port(self, spec: PortSpec, port_id: str, ips: tuple[FixedIp, ...]) -> Port:
         port = Port(
@@ -192,6 +194,13 @@ class State(Faults):
             pci_slot=slot,
             status="ACTIVE",
         )
+
+    def _claim_again(self, port_id: str) -> None:
+        """Nova claims a VF before it finds the port in use, and never gives it back once something
+        else has been attached."""
+        port = self.port_rows[port_id]
+        if port.vnic_type in VF_KINDS and (free := self.hosts[port.host].free_vfs):
+            self.lost_vfs.append(f"{port.host} {free.pop(0)}")
 
     def _unbind(self, port_id: str) -> None:
         port = self.port_rows[port_id]

@@ -36,6 +36,7 @@ PREFIX = "matrix-"
 class Stage:
     """:ivar before: what was there before the first load balancer
     :ivar given_up: load balancers that a fault has left behind
+    :ivar lost_vfs: told already; Nova holds them until nova-compute starts again
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -43,6 +44,8 @@ class Stage:
         self.api: Any = bootstrap.connect(settings)
         self.octavia = self.api.load_balancer
         self.sessions = Sessions(database_url("sriov_provider"))
+        self.nova = Sessions(database_url("nova_cell1"))
+        self.lost_vfs: set[str] = set()
         self.numbers = itertools.count(1)
         self.given_up: list[str] = []
         self._clean()

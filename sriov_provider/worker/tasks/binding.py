@@ -17,16 +17,18 @@ _POLL = 0.5
 _USER = "The network port of the load balancer could not be connected."
 
 
-def attach_port(run: Run, record: PortRecord, *, booted: bool) -> PortRecord:
+def attach_port(run: Run, record: PortRecord, *, there: bool) -> PortRecord:
     """Hot-plug by port id, then read back what the request became.
 
-    Attached already is success, so a record is not trusted: its server may be another one by now.
+    A record is not trusted: its server may be another one by now. But what is attached already is
+    not asked for again: Nova claims a VF before it finds the port in use, and forgets that claim
+    with the next attach (``PciDevTracker.claims`` has one entry for each server).
 
-    :param booted: the server was booted with it, as far as we know
+    :param there: it may be on its server: that was booted with it, or an earlier run had the port
     """
     amphora = run.book.amphora(record.amphora_id)
     assert amphora is not None and amphora.compute_id is not None and record.neutron_id
-    port = run.network.port(record.neutron_id) if booted else None
+    port = run.network.port(record.neutron_id) if there else None
     if port is None or port.device_id != amphora.compute_id:
         _plug(run, record, amphora)
         port = None

@@ -30,7 +30,8 @@ class MemberStep(Step):
         super().__init__(run, f"{plan.record.amphora_id}:{plan.record.network_id}")
         self.plan = plan
         self.new = plan.record.state is not PortState.ATTACHED
-        self.booted = plan.record.id in amphora.boots_with
+        booted = plan.record.id in amphora.boots_with
+        self.there = booted or plan.record.neutron_id is not None
         self.elsewhere = amphora.elsewhere
 
     def act(self) -> None:
@@ -86,7 +87,7 @@ class AttachMember(MemberStep):
         self.room = room
 
     def act(self) -> None:
-        record = attach_port(self.run, ensure_port(self.run, self.plan), booted=False)
+        record = attach_port(self.run, ensure_port(self.run, self.plan), there=self.there)
         assert record.neutron_id is not None
         self.run.attached.add(record.neutron_id)
 
@@ -109,7 +110,7 @@ class PlugMemberNetwork(MemberStep):
         run = self.run
         record = ensure_port(run, self.plan)
         if self.new and record.neutron_id not in run.attached:
-            record = attach_port(run, record, booted=self.booted)
+            record = attach_port(run, record, there=self.there)
         record = add_subnets(run, record, self.plan.subnet_ids)
         endpoint = run.endpoint(record.amphora_id)
         run.services.amphora.plug_network(endpoint, network_plug(run, record))

@@ -154,7 +154,10 @@ class AttachVipPort(AmphoraStep):
     def execute(self) -> None:
         record = self.run.book.vip_port(self.subject)
         assert record is not None
-        record = attach_port(self.run, record, booted=record.id in self.amphora.boots_with)
+        plan = self.amphora.vip_port
+        known = plan is not None and plan.record.neutron_id is not None
+        there = known or record.id in self.amphora.boots_with
+        record = attach_port(self.run, record, there=there)
         self.run.book.save_port(dataclasses.replace(record, state=PortState.ATTACHED))
 
 

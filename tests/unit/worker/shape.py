@@ -50,11 +50,12 @@ def shape(world: World, lb: str) -> Shape:
 
 
 def leaked(world: World) -> list[str]:
-    """Ports and servers in the cloud that no record of ours knows."""
+    """Ports and servers in the cloud that no record of ours knows, and VFs that nobody has."""
     known = world.sessions.read(_known)
     owners = world.cloud.owners
     ports = [p for p in world.cloud.port_rows.values() if owners[p.id].startswith("octavia-sriov")]
     return [
+        *world.cloud.lost_vfs,
         *(p.name for p in ports if p.id not in known),
         *(s.spec.name for s in world.cloud.servers.values() if s.id not in known),
     ]
