@@ -136,10 +136,6 @@ class NetworkClient(Protocol):
     def create_port(self, spec: PortSpec) -> Port:
         """QUOTA, NO_ADDRESS (subnet exhausted), NOT_FOUND (network, subnet), else CLOUD_ERROR."""
 
-    def create_ports(self, specs: tuple[PortSpec, ...]) -> tuple[Port, ...]:
-        """All of them in one call, in the order asked for; or none. Errors as of
-        :meth:`create_port`."""
-
     def add_port_addresses(self, port: Port, subnet_ids: tuple[str, ...]) -> Port:
         """One more fixed address from each of the subnets."""
 

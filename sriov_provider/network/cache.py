@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Generic, Protocol, TypeVar
 
+from sriov_provider.errors import ProviderError
 from sriov_provider.network.base import (
     GroupRule,
     Network,
@@ -14,6 +17,8 @@ from sriov_provider.network.base import (
     PortSpec,
     Subnet,
 )
+
+LOG = logging.getLogger(__name__)
 
 
 class _Named(Protocol):
@@ -25,7 +30,7 @@ T = TypeVar("T", bound=_Named)
 
 
 class _Once(Generic[T]):
-    """Things of one sort, each read once. Threads that want one wait for one call."""
+    """Things of one sort, each read once. Threads that want the same one wait for one call."""
 
     def __init__(
         self, one: Callable[[str], T], several: Callable[[tuple[str, ...]], Iterable[T]]
@@ -34,6 +39,7 @@ class _Once(Generic[T]):
         self._known: dict[str, T] = {}
         self._expected: set[str] = set()
         self._lock = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
 
     def expect(self, keys: Iterable[str]) -> None:
         with self._lock:
@@ -41,12 +47,22 @@ class _Once(Generic[T]):
 
     def get(self, key: str) -> T:
         with self._lock:
-            missing = self._expected - self._known.keys()
-            if key in missing and len(missing) > 1:
-                self._known.update({t.id: t for t in self._several(tuple(sorted(missing)))})
+            if key in self._expected:
+                self._read_together(self._expected - self._known.keys())
+            lock = self._locks.setdefault(key, threading.Lock())
+        with lock:
             if key not in self._known:
                 self._known[key] = self._one(key)
             return self._known[key]
+
+    def _read_together(self, keys: AbstractSet[str]) -> None:
+        """Tried once: what it does not give is read by itself."""
+        self._expected.clear()
+        if len(keys) > 1:
+            try:
+                self._known.update({t.id: t for t in self._several(tuple(sorted(keys)))})
+            except ProviderError as error:
+                LOG.warning("Each is read by itself: %s", error.reason)
 
 
 class CachedReads:
@@ -89,9 +105,6 @@ class CachedReads:
 
     def create_port(self, spec: PortSpec) -> Port:
         return self._client.create_port(spec)
-
-    def create_ports(self, specs: tuple[PortSpec, ...]) -> tuple[Port, ...]:
-        return self._client.create_ports(specs)
 
     def add_port_addresses(self, port: Port, subnet_ids: tuple[str, ...]) -> Port:
         return self._client.add_port_addresses(port, subnet_ids)

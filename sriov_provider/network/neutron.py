@@ -69,12 +69,6 @@ class NeutronNetwork:
         answer = self._neutron.call("POST", "/ports", json={"port": ports.request(spec)})
         return ports.parse(answer.body["port"])
 
-    def create_ports(self, specs: tuple[PortSpec, ...]) -> tuple[Port, ...]:
-        bodies = [ports.request(spec) for spec in specs]
-        answer = self._neutron.call("POST", "/ports", json={"ports": bodies})
-        made = {port.name: port for port in map(ports.parse, answer.body["ports"])}
-        return tuple(made[spec.name] for spec in specs)
-
     def add_port_addresses(self, port: Port, subnet_ids: tuple[str, ...]) -> Port:
         return self._put(port.id, {"fixed_ips": ports.more_addresses(port, subnet_ids)})
 

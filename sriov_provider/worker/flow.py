@@ -1,10 +1,9 @@
 """Lays out a plan as one TaskFlow flow. No decisions: those are in the plan.
 
 start, in parallel:                security group  |  servers
-build, each amphora in parallel:   server up  |  ports, then agent + deny all  |  attach
-(an amphora that is replaced goes here, while member interfaces are attached, and its ports beside
-all that follows; of a pair, while the new one's VIP is plugged or, where no room is to be made,
-from here on to keepalived)
+build, each amphora in parallel:   server up  |  base port, then agent + deny all  |  attach
+(an amphora that is replaced goes here, while member interfaces are attached; of a pair, while the
+new one's VIP is plugged or, where no room is to be made, from here on to keepalived)
 plug, each amphora in parallel:    VIP, then member networks in parallel
 serve:                             close rules -> configuration -> open rules
 pair, those that serve first:      keepalived
@@ -72,11 +71,7 @@ def _rest(run: Run) -> list[base_flow.Flow]:
 def _plug_and_serve(run: Run) -> list[base_flow.Flow]:
     """Who goes has handed the VIP over before anybody's rules close to it."""
     plug, serve = [*_plug(run), _unplug(run)], _serve(run)
-    when = run.plan.release_when
-    if when is ReleaseWhen.BEFORE_PLUG and run.plan.release_amphorae:
-        room, later = _make_room(run)
-        return [room, _parallel("replace", [*later, _serial("serving", [*plug, *serve])])]
-    if when is not ReleaseWhen.BEFORE_VRRP:
+    if run.plan.release_when is not ReleaseWhen.BEFORE_VRRP:
         return [*plug, *serve]
     hand_over, *going = _release_amphorae(run)
     return [
@@ -128,8 +123,7 @@ def _build(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:
         flow.add(servers.RecordAmphora(run, amphora), _ports_to_boot_with(run, amphora))
         flow.add(servers.EnsureServer(run, amphora))
     elif amphora.vip_port:
-        plugged = tuple(p for p in amphora.member_ports if p.record.id not in amphora.boots_with)
-        while_booting.add(ports.EnsureVipPort(run, amphora.vip_port, plugged))
+        while_booting.add(ports.EnsureVipPort(run, amphora.vip_port))
     attach = [ports.AttachVipPort(run, amphora)]
     if run.plan.release_when not in _ROOM_COMES or not run.plan.release_amphorae:
         attach.append(_attach_members(run, amphora, room=True))
@@ -169,17 +163,15 @@ def _plug(run: Run) -> list[base_flow.Flow]:
         plugged = [_serial("room", _release_amphorae(run)), *vips.values()]
         return [*_anew(run), _parallel("plug", plugged), _parallel("members", [*members.values()])]
     both = [_serial(f"plug:{i}", [vips[i], members[i]]) for i in vips]
-    return [*_anew(run), _parallel("plug", both)]
+    room = [_make_room(run)] if when is ReleaseWhen.BEFORE_PLUG else []
+    return [*room, *_anew(run), _parallel("plug", both)]
 
 
-def _make_room(run: Run) -> tuple[base_flow.Flow, list[base_flow.Flow]]:
-    """Servers go first; their ports after that, unless their addresses may be needed."""
-    there = run.plan.amphorae
-    *first, ports_go = _release_amphorae(run)
-    later = [] if any(a.vip_subnets for a in there) else [ports_go]
-    going = _serial("going", first if later else [*first, ports_go])
-    early = [_attach_members(run, a, room=False) for a in there if a.boot]
-    return _parallel("room", [going, *early]), later
+def _make_room(run: Run) -> base_flow.Flow:
+    if not run.plan.release_amphorae:
+        return _parallel("room", [])
+    early = [_attach_members(run, a, room=False) for a in run.plan.amphorae if a.boot]
+    return _parallel("room", [_serial("going", _release_amphorae(run)), *early])
 
 
 def _plug_vip(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:

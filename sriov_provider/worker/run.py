@@ -87,7 +87,9 @@ class Run:
         # What came of the repair of each amphora.
         self.repairs: list[Repair] = []
         self._given_up = threading.Event()
-        # Neutron's ids of member ports that are on their servers before their turn.
+        # Neutron's ids of ports that Nova was asked to attach, and of member ports that are on
+        # their servers before their turn.
+        self.asked: set[str] = set()
         self.attached: set[str] = set()
         # Ids of amphorae that the next plan finds built and plugged.
         self.prepared: set[str] = set()

@@ -6,7 +6,6 @@ import ipaddress
 from collections.abc import Callable, Mapping
 
 from sriov_provider import cloud_errors
-from sriov_provider.errors import ProviderError
 from sriov_provider.network.base import FixedIp, GroupRule, Network, Port, PortSpec, Subnet
 from tests.fakes.faults import verb
 from tests.fakes.state import GroupRow, State, new_id
@@ -55,26 +54,7 @@ class FakeNetwork(State):
         return self.port_rows.get(port_id)
 
     @verb
-    def create_ports(self, specs: tuple[PortSpec, ...]) -> tuple[Port, ...]:
-        """What befalls one of them befalls all."""
-        made: list[Port] = []
-        try:
-            for spec in specs:
-                self._raise_if("create_port", False, (spec,), {})
-                made.append(self._create(spec))
-        except ProviderError:
-            for port in made:
-                self._drop_port(port.id)
-            raise
-        for spec in specs:
-            self._raise_if("create_port", True, (spec,), {})
-        return tuple(made)
-
-    @verb
     def create_port(self, spec: PortSpec) -> Port:
-        return self._create(spec)
-
-    def _create(self, spec: PortSpec) -> Port:
         self._network(spec.network_id)
         for group_id in spec.security_groups:
             self._group(group_id)

@@ -28,6 +28,7 @@ def attach_port(run: Run, record: PortRecord, *, there: bool) -> PortRecord:
     """
     amphora = run.book.amphora(record.amphora_id)
     assert amphora is not None and amphora.compute_id is not None and record.neutron_id
+    there = there or record.neutron_id in run.asked
     port = run.network.port(record.neutron_id) if there else None
     if port is None or port.device_id != amphora.compute_id:
         _plug(run, record, amphora)
@@ -64,6 +65,7 @@ def noted(record: PortRecord, port: Port) -> PortRecord:
 
 def _plug(run: Run, record: PortRecord, amphora: AmphoraRecord) -> None:
     assert amphora.compute_id is not None and record.neutron_id is not None
+    run.asked.add(record.neutron_id)
     try:
         run.services.compute.attach_port(amphora.compute_id, record.neutron_id)
     except ProviderError as error:

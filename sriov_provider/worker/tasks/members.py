@@ -19,7 +19,6 @@ LOG = logging.getLogger(__name__)
 
 # Seconds before the second try of a run.
 _PAUSE = 2.0
-_COMES = frozenset({Code.NO_ADDRESS, Code.QUOTA})
 
 
 class MemberStep(Step):
@@ -41,7 +40,7 @@ class MemberStep(Step):
         if self.plan.members and self.run.failed.keys() >= set(self.plan.members):
             return
         error = self._try()
-        if error and self._may_help(error) and self.run.plan.retry_members is not Retry.NOW:
+        if error and replug_may_help(error) and self.run.plan.retry_members is not Retry.NOW:
             # Traffic of the others does not wait for another run, and a moment mends much.
             pause(_PAUSE)
             error = self._try()
@@ -50,23 +49,19 @@ class MemberStep(Step):
         if error:
             self.run.fail_members(self.plan.members, error)
 
-    def _may_help(self, error: ProviderError) -> bool:
-        """Addresses come free with the ports of an amphora that goes meanwhile."""
-        comes = self.run.plan.release_amphorae and error.reason.code in _COMES
-        return bool(comes) or replug_may_help(error)
-
     def _try(self) -> ProviderError | None:
         try:
             self.act()
         except ProviderError as error:
             LOG.warning("%s: %s", self.name, error.reason)
-            self.revert()
+            super().revert()
             return error
         return None
 
     def undo(self) -> None:
         record = self.run.book.port(self.plan.record.id)
         if self.new and record is not None:
+            self.run.attached.discard(record.neutron_id or "")
             release_port(self.run, record, detach=True)
 
 
@@ -99,6 +94,10 @@ class AttachMember(MemberStep):
         # Nova keeps what it has claimed for such a port: it is not tried twice.
         if error and error.reason.code is Code.BINDING_FAILED:
             self.run.fail_members(self.plan.members, error)
+
+    def revert(self, *_args: Any, **_kwargs: Any) -> None:
+        """All of an amphora that is not built goes with its server: a guest that has not come up
+        would not let go of an interface."""
 
 
 class PlugMemberNetwork(MemberStep):

@@ -24,45 +24,25 @@ _POLL = 0.5
 
 def ensure_port(run: Run, plan: PortPlan) -> PortRecord:
     """The Neutron port of a plan, on record before and after Neutron is asked."""
-    record = _intended(run, plan)
-    if record.neutron_id:
-        return record
-    return run.book.save_port(noted(record, run.network.create_port(_spec(run, plan, record))))
-
-
-def ensure_ports(run: Run, plans: tuple[PortPlan, ...]) -> None:
-    """As :func:`ensure_port`; those that are missing are made in one call.
-
-    :raises ProviderError: none of those was
-    """
-    both = [(plan, _intended(run, plan)) for plan in plans]
-    missing = [(plan, record) for plan, record in both if not record.neutron_id]
-    if missing:
-        made = run.network.create_ports(tuple(_spec(run, *pair) for pair in missing))
-        for (_, record), port in zip(missing, made, strict=True):
-            run.book.save_port(noted(record, port))
-
-
-def _intended(run: Run, plan: PortPlan) -> PortRecord:
-    """On record, with the port that an earlier run may have left in Neutron."""
     # A port that was on record and is no more has been released by this run.
     planned = dataclasses.replace(plan.record, neutron_id=None)
     record = run.book.save_port(run.book.port(plan.record.id) or planned)
-    found = None if record.neutron_id else run.found_port(port_name(record))
-    return run.book.save_port(noted(record, found)) if found else record
-
-
-def _spec(run: Run, plan: PortPlan, record: PortRecord) -> PortSpec:
-    return PortSpec(
-        name=port_name(record),
-        owner=run.plan.owner,
-        network_id=record.network_id,
-        subnet_ids=plan.subnet_ids,
-        vnic_type=record.vnic_type,
-        security_groups=_groups(run, record),
-        allowed_addresses=plan.allowed_addresses,
-        qos_policy_id=plan.qos_policy_id,
+    if record.neutron_id:
+        return record
+    name = port_name(record)
+    port = run.found_port(name) or run.network.create_port(
+        PortSpec(
+            name=name,
+            owner=run.plan.owner,
+            network_id=record.network_id,
+            subnet_ids=plan.subnet_ids,
+            vnic_type=record.vnic_type,
+            security_groups=_groups(run, record),
+            allowed_addresses=plan.allowed_addresses,
+            qos_policy_id=plan.qos_policy_id,
+        )
     )
+    return run.book.save_port(noted(record, port))
 
 
 def _groups(run: Run, record: PortRecord) -> tuple[str, ...]:
@@ -111,16 +91,13 @@ def _wait_detached(run: Run, record: PortRecord) -> None:
 
 
 class EnsureVipPort(Step):
-    """The base VRRP port, with the VIP addresses as allowed address pairs; and in the same call
-    those of member interfaces. Where that fails, each is left to its own step."""
+    """The base VRRP port, with the VIP addresses as allowed address pairs."""
 
-    def __init__(self, run: Run, plan: PortPlan, members: tuple[PortPlan, ...] = ()) -> None:
+    def __init__(self, run: Run, plan: PortPlan) -> None:
         super().__init__(run, plan.record.amphora_id)
-        self.plan, self.members = plan, members
+        self.plan = plan
 
     def execute(self) -> None:
-        if self.members:
-            self._together()
         record = ensure_port(self.run, self.plan)
         serve = self.run.plan.serve
         assert serve is not None
@@ -129,23 +106,6 @@ class EnsureVipPort(Step):
             vrrp_ip=dict(record.addresses).get(serve.vip_subnet_id),
             vrrp_port_id=record.neutron_id,
         )
-
-    def _together(self) -> None:
-        try:
-            ensure_ports(self.run, (self.plan, *self.members))
-        except ProviderError as error:
-            LOG.warning("%s: one port after the other: %s", self.name, error.reason)
-            self._one_by_one()
-
-    def _one_by_one(self) -> None:
-        """The answer may be all that has got lost."""
-        book = self.run.book
-        rows = [book.port(plan.record.id) for plan in (self.plan, *self.members)]
-        for row in (r for r in rows if r is not None and not r.neutron_id):
-            if row.role is PortRole.MEMBER:
-                release_port(self.run, row, detach=False)
-            elif found := self.run.look_up_port(port_name(row)):
-                book.save_port(noted(row, found))
 
 
 class AttachVipPort(AmphoraStep):

@@ -85,29 +85,6 @@ def test_port_create_sends_what_is_asked_and_never_a_binding_profile(
     assert services.calls() == [f"POST {NET}/ports"]
 
 
-def test_several_ports_are_one_call(services: Services, neutron: NeutronNetwork) -> None:
-    """In the order asked for, whatever Neutron's is."""
-    services.answer("POST", f"{NET}/ports", {"ports": [UNBOUND, PORT]}, 201)
-    specs = (
-        PortSpec("vrrp", "lb-1", "net-1", ("sub-1",), "direct"),
-        PortSpec("vip", "lb-1", "net-1", (), "normal"),
-    )
-    assert [port.id for port in neutron.create_ports(specs)] == ["port-1", "port-2"]
-    bodies = services.last("POST").body["ports"]
-    assert [(b["name"], b["binding:vnic_type"]) for b in bodies] == [
-        ("vrrp", "direct"),
-        ("vip", "normal"),
-    ]
-    assert services.calls() == [f"POST {NET}/ports"]
-
-
-def test_several_ports_are_refused_as_one_is(services: Services, neutron: NeutronNetwork) -> None:
-    services.answer("POST", f"{NET}/ports", refusal("IpAddressGenerationFailure"), 409)
-    with pytest.raises(ProviderError) as caught:
-        neutron.create_ports((PortSpec("a", "lb", "net", (), "direct"),) * 2)
-    assert caught.value.reason.code is Code.NO_ADDRESS
-
-
 def test_minimal_port_takes_no_default_group(services: Services, neutron: NeutronNetwork) -> None:
     services.answer("POST", f"{NET}/ports", {"port": UNBOUND}, 201)
     port = neutron.create_port(PortSpec("vip", "lb-1", "net-1", (), "normal"))

@@ -86,8 +86,7 @@ def test_a_failover_is_run_again_for_its_members(
     """And builds nothing twice."""
     scene = working(world, **flavor)
     # Two tries each: of one, of the other while it is built ahead, and of that one again.
-    each, tries = (3, 6) if flavor and fail_over is by_user else (1, 3)
-    away(world, tries + each if away is neutron else tries)  # before that, all ports at once
+    away(world, 6 if flavor and fail_over is by_user else 3)
     fail_over(world, scene)
     with world.counted() as calls:
         assert [job.attempt for job in world.run_all()] == [1, 2]
@@ -102,8 +101,8 @@ def test_a_failover_is_run_again_for_its_members(
 
 def test_the_second_try_of_a_run_takes_its_time(world: World) -> None:
     scene = working(world)
-    # With the others, before its turn, and in its turn.
-    neutron(world, 3)
+    # Before its turn, and in its turn.
+    neutron(world, 2)
     by_policy(world, scene)
     before = world.clock.now
     assert len(world.run_all()) == 1
@@ -157,7 +156,7 @@ def test_what_does_not_pass_is_not_tried_again(world: World) -> None:
 
 def test_killed_at_any_call_of_such_a_failover(world: World) -> None:
     scene = working(world)
-    neutron(world, 4)
+    neutron(world, 3)
     by_user(world, scene)
     with world.counted() as calls:
         world.run_all()
@@ -165,7 +164,7 @@ def test_killed_at_any_call_of_such_a_failover(world: World) -> None:
     expected = shape(world, scene.lb)
     for index, verb in enumerate(made):
         mend(world)
-        neutron(world, 4)
+        neutron(world, 3)
         by_user(world, scene)
         world.calls.forget()
         world.calls.kill_at(index, "before")

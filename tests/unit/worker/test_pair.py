@@ -37,7 +37,7 @@ def test_both_are_built_at_once_and_know_each_other(world: World) -> None:
     after = whole(world, lb)
     assert after["status"] == "ACTIVE"
     assert after["vfs"] == 4
-    made = [p for c in world.cloud.log if c.verb == "create_ports" for p in c.args[0]]
+    made = [c.args[0] for c in world.cloud.log if c.verb == "create_port"]
     allowed = [p.allowed_addresses for p in made if p.network_id == "vip-net"]
     assert allowed == [(world.agent.trees[lb]["vip_address"],)] * 2
     clean(world, lb)
