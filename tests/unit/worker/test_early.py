@@ -7,9 +7,10 @@ import time
 
 import pytest
 
+from sriov_provider.amphora.base import NetworkPlug
 from sriov_provider.network.base import PortSpec
 from tests.fakes import errors
-from tests.unit.worker.harness import World
+from tests.unit.worker.harness import SRIOV, World
 from tests.unit.worker.pairs import die, members, pair
 from tests.unit.worker.scenes import Scene, clean, working
 from tests.unit.worker.shape import leaked
@@ -127,21 +128,31 @@ def test_what_could_not_be_bound_is_not_tried_twice(world: World) -> None:
 def test_what_was_detached_again_is_attached_again(world: World) -> None:
     """Though its port could not be deleted in between."""
     scene = working(world)
-    world.amphora.fail("plug_network", errors.unreachable())
-    world.cloud.fail("delete_port", errors.server_error())
+    rows, old = world.cloud.port_rows, set(world.cloud.port_rows)
+
+    def keep(port: str) -> Exception | None:
+        new = port not in old and rows[port].network_id == "net-1"
+        return errors.server_error() if new else None
+
+    def refuse(_: object, plug: NetworkPlug) -> Exception | None:
+        mine = any(subnet.id == "sub-1" for _, subnet in plug.addresses)
+        return errors.unreachable() if mine else None
+
+    world.amphora.fail("plug_network", refuse)
+    world.cloud.fail("delete_port", keep)
     world.failover(scene.lb)
     world.run_all()
     ports = world.inventory(scene.lb).ports
     on_servers = {p.id for p in world.cloud.port_rows.values() if p.device_id}
     assert {p.neutron_id for p in ports} <= on_servers
     assert world.served_members(scene.lb) == {scene.direct, scene.normal}
-    world.deliver()
+    assert world.cloud.lost_vfs == []
     clean(world, scene.lb)
 
 
 def test_a_guest_that_never_came_up_is_asked_to_let_go_of_nothing(threaded: World) -> None:
     """Its server goes first."""
-    scene = working(threaded)
+    scene = working(threaded, flavor=SRIOV | {"failover_strategy": "release_first"})
     threaded.amphora.fail("wait_ready", errors.unreachable(), times=None)
     hold(threaded, "wait_ready", "attach_port", 3)
     threaded.calls.forget()
