@@ -9,7 +9,7 @@ import subprocess
 
 import flask
 
-from amphora_agent_ext import VERSION, schema
+from amphora_agent_ext import VERSION, links, schema
 from amphora_agent_ext.apply import Firewall
 from amphora_agent_ext.configuration import Configuration
 from amphora_agent_ext.errors import DocumentError, FirewallError
@@ -34,6 +34,12 @@ def create(firewall: Firewall, configuration: Configuration) -> flask.Blueprint:
     )
     blueprint.add_url_rule(
         "/security-group", "write", functools.partial(_write, firewall), methods=["POST"]
+    )
+    blueprint.add_url_rule(
+        "/sriov-interfaces/down",
+        "down",
+        functools.partial(_down, firewall.netns),
+        methods=["PUT"],
     )
     blueprint.before_app_request(functools.partial(_before_plug, firewall))
     blueprint.after_app_request(functools.partial(_after_plug, firewall))
@@ -66,6 +72,11 @@ def _write(firewall: Firewall) -> flask.Response:
     except DocumentError as error:
         return _answer(400, "The rule document is not valid", error.reason, error.path)
     return flask.jsonify(firewall.apply(document).plain())
+
+
+def _down(netns: str) -> flask.Response:
+    """Another amphora takes over what this one serves."""
+    return flask.jsonify(down=links.down(netns))
 
 
 def _before_plug(firewall: Firewall) -> flask.Response | None:

@@ -1,4 +1,5 @@
-"""Interfaces by MAC address. The worker knows MACs; only the amphora knows its names."""
+"""Interfaces by MAC address, and all of them down. The worker knows MACs; only the amphora knows
+its names."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from pathlib import Path
 import pyroute2
 
 from amphora_agent_ext import namespace
+from amphora_agent_ext.errors import FirewallError
 
 # The stock agent's list ("MAC name" lines) of what it moves into the namespace after a reboot.
 PLUGGED = Path("/var/lib/octavia/plugged_interfaces")
@@ -16,6 +18,15 @@ PLUGGED = Path("/var/lib/octavia/plugged_interfaces")
 def live(name: str) -> dict[str, str]:
     """MAC address -> name of every interface in namespace ``name`` but loopback."""
     return namespace.inside(name, _read)
+
+
+def down(name: str) -> tuple[str, ...]:
+    """Every interface in namespace ``name`` but loopback goes down: nothing is sent or answered.
+
+    :returns: their names
+    :raises FirewallError: there is no such namespace, or the kernel refused
+    """
+    return namespace.inside(name, _down)
 
 
 def planned(path: Path = PLUGGED) -> dict[str, str]:
@@ -46,3 +57,18 @@ def _read() -> dict[str, str]:
             for link in route.get_links()
         ]
     return {mac.lower(): name for mac, name in links if mac and name != "lo"}
+
+
+def _down() -> tuple[str, ...]:
+    names = []
+    with pyroute2.IPRoute() as route:
+        for link in route.get_links():
+            name = link.get_attr("IFLA_IFNAME")
+            if name == "lo":
+                continue
+            try:
+                route.link("set", index=link["index"], state="down")
+            except pyroute2.NetlinkError as error:
+                raise FirewallError(f"Interface {name} does not go down", str(error)) from error
+            names.append(name)
+    return tuple(names)

@@ -163,6 +163,13 @@ class AmphoraClient(Protocol):
         :param patience: seconds to connect and to wait for the answer
         """
 
+    def stand_down(self, endpoint: Endpoint, patience: tuple[float, float]) -> None:
+        """Its interfaces of user traffic are down when this returns: it neither answers for the
+        VIP nor sends from it. One attempt; AGENT_ERROR when its image is too old for this.
+
+        :param patience: seconds to connect and to wait for the answer
+        """
+
 
 class AmphoraBuilder(Protocol):
     """Makes what an amphora is born with. Needs no network."""

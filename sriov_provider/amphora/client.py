@@ -29,6 +29,7 @@ from sriov_provider.errors import Code, ProviderError
 
 LOG = logging.getLogger(__name__)
 CAPABILITIES_PATH = "sriov-capabilities"
+DOWN_PATH = "sriov-interfaces/down"
 _PAIR = "ACTIVE_STANDBY"
 
 
@@ -191,6 +192,10 @@ class AgentClient:
         path = f"vrrp/{what}"
         answer = self._requests.request(endpoint, "PUT", path, timeout=patience, attempts=1)
         replies.check(answer, endpoint, f"{what} VRRP")
+
+    def stand_down(self, endpoint: Endpoint, patience: tuple[float, float]) -> None:
+        answer = self._requests.request(endpoint, "PUT", DOWN_PATH, timeout=patience, attempts=1)
+        replies.check(answer, endpoint, "take its interfaces down")
 
     def _configure_haproxy(
         self, endpoint: Endpoint, serving: Serving, details: Mapping[str, Any]

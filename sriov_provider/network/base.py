@@ -133,6 +133,9 @@ class NetworkClient(Protocol):
 
     def port(self, port_id: str) -> Port | None: ...
 
+    def list_ports(self, port_ids: tuple[str, ...]) -> tuple[Port, ...]:
+        """Those of them that are there, in one call."""
+
     def create_port(self, spec: PortSpec) -> Port:
         """QUOTA, NO_ADDRESS (subnet exhausted), NOT_FOUND (network, subnet), else CLOUD_ERROR."""
 

@@ -103,6 +103,9 @@ class CachedReads:
     def port(self, port_id: str) -> Port | None:
         return self._client.port(port_id)
 
+    def list_ports(self, port_ids: tuple[str, ...]) -> tuple[Port, ...]:
+        return self._client.list_ports(port_ids)
+
     def create_port(self, spec: PortSpec) -> Port:
         return self._client.create_port(spec)
 

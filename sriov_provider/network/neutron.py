@@ -61,6 +61,10 @@ class NeutronNetwork:
         found = self._neutron.pages("/ports", "ports", description=owner)
         return tuple(ports.parse(port) for port in found)
 
+    def list_ports(self, port_ids: tuple[str, ...]) -> tuple[Port, ...]:
+        found = self._neutron.pages("/ports", "ports", id=list(port_ids))
+        return tuple(ports.parse(port) for port in found)
+
     def port(self, port_id: str) -> Port | None:
         body = self._neutron.find(f"/ports/{port_id}")
         return ports.parse(body["port"]) if body else None

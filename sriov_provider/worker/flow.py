@@ -1,9 +1,9 @@
 """Lays out a plan as one TaskFlow flow. No decisions: those are in the plan.
 
 start, in parallel:                security group  |  servers
-build, each amphora in parallel:   server up  |  base port, then agent + deny all  |  attach
-(an amphora that is replaced goes here, while member interfaces are attached; of a pair, while the
-new one's VIP is plugged or, where no room is to be made, from here on to keepalived)
+build, each amphora in parallel:   server up  |  ports, then agent + deny all  |  attach
+(a lone amphora that is replaced stands down here, and goes beside what follows; one of a pair goes
+while the new one's VIP is plugged or, where no room is to be made, from here on to keepalived)
 plug, each amphora in parallel:    VIP, then member networks in parallel
 serve:                             close rules -> configuration -> open rules
 pair, those that serve first:      keepalived
@@ -29,6 +29,7 @@ from sriov_provider.worker.tasks import (
     members,
     ports,
     servers,
+    standing_down,
 )
 
 # An amphora that goes gives room to member interfaces of the one that is built.
@@ -58,9 +59,10 @@ def build(run: Run) -> base_flow.Flow:
 def _rest(run: Run) -> list[base_flow.Flow]:
     plan = run.plan
     prepared = [a for a in plan.amphorae if not a.boot and not a.record.serves]
+    builds = [_build(run, a) for a in plan.amphorae if a.boot]
     return [
         _parallel("prepared", [servers.RecordAmphora(run, a) for a in prepared]),
-        _parallel("build", [_build(run, a) for a in plan.amphorae if a.boot]),
+        _parallel("build", [*builds, *_ask_leaving(run)]),
         *_plug_and_serve(run),
         *_vrrp(run),
         _parallel("ready", [amphorae.MarkReady(run, a) for a in plan.amphorae]),
@@ -71,7 +73,14 @@ def _rest(run: Run) -> list[base_flow.Flow]:
 def _plug_and_serve(run: Run) -> list[base_flow.Flow]:
     """Who goes has handed the VIP over before anybody's rules close to it."""
     plug, serve = [*_plug(run), _unplug(run)], _serve(run)
-    if run.plan.release_when is not ReleaseWhen.BEFORE_VRRP:
+    when, gone = run.plan.release_when, run.plan.release_amphorae
+    if when is ReleaseWhen.BEFORE_PLUG:
+        going = _release_amphorae(run)
+        return [
+            _parallel("stand-down", [standing_down.StandDown(run, a.id) for a in gone]),
+            _parallel("replace", [_serial("going", going), _serial("serving", [*plug, *serve])]),
+        ]
+    if when is not ReleaseWhen.BEFORE_VRRP:
         return [*plug, *serve]
     hand_over, *going = _release_amphorae(run)
     return [
@@ -107,6 +116,12 @@ def _start(run: Run) -> base_flow.Flow:
     return unordered_flow.Flow("start").add(group, *servers_only)
 
 
+def _ask_leaving(run: Run) -> list[standing_down.AskLeaving]:
+    if run.plan.release_when is not ReleaseWhen.BEFORE_PLUG:
+        return []
+    return [standing_down.AskLeaving(run, a.id) for a in run.plan.release_amphorae if a.serves]
+
+
 def _server(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:
     return linear_flow.Flow(f"server:{amphora.record.id}").add(
         servers.RecordAmphora(run, amphora), servers.EnsureServer(run, amphora)
@@ -117,6 +132,8 @@ def _build(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:
     """Ports the server is booted with are made before it, the others while it boots; the base port
     is attached while the agent starts."""
     name = amphora.record.id
+    room = run.plan.release_when not in _ROOM_COMES or not run.plan.release_amphorae
+    early = [p for p in amphora.member_ports if p.record.id not in amphora.boots_with]
     flow = linear_flow.Flow(f"build:{name}")
     while_booting = unordered_flow.Flow(f"boot:{name}").add(servers.WaitServer(run, amphora))
     if amphora.boots_with:
@@ -124,17 +141,16 @@ def _build(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:
         flow.add(servers.EnsureServer(run, amphora))
     elif amphora.vip_port:
         while_booting.add(ports.EnsureVipPort(run, amphora.vip_port))
-    attach = [ports.AttachVipPort(run, amphora)]
-    if run.plan.release_when not in _ROOM_COMES or not run.plan.release_amphorae:
-        attach.append(_attach_members(run, amphora, room=True))
-    ready = [amphorae.WaitAgent(run, amphora), _serial(f"attach:{name}", attach)]
-    return flow.add(while_booting, _parallel(f"ready:{name}", ready))
-
-
-def _attach_members(run: Run, amphora: AmphoraPlan, *, room: bool) -> base_flow.Flow:
-    new = [p for p in amphora.member_ports if p.record.id not in amphora.boots_with]
-    steps = [members.AttachMember(run, amphora, p, room=room) for p in new]
-    return _parallel(f"attach-members:{amphora.record.id}", steps)
+    while_booting.add(*(members.EnsureMemberPort(run, amphora, p, room=room) for p in early))
+    steps = [members.AttachMember(run, amphora, p, room=room) for p in early]
+    attach = linear_flow.Flow(f"attach:{name}").add(
+        ports.AttachVipPort(run, amphora),
+        _parallel(f"attach-members:{name}", steps),
+        ports.BindVipPort(run, amphora),
+    )
+    return flow.add(
+        while_booting, _parallel(f"ready:{name}", [amphorae.WaitAgent(run, amphora), attach])
+    )
 
 
 def _ports_to_boot_with(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:
@@ -155,7 +171,7 @@ def _anew(run: Run) -> list[base_flow.Flow]:
 
 
 def _plug(run: Run) -> list[base_flow.Flow]:
-    """An amphora that is replaced goes before it or beside its first half, as the plan says."""
+    """An amphora that is replaced may go beside its first half, as the plan says."""
     there, when = run.plan.amphorae, run.plan.release_when
     vips = {a.record.id: _plug_vip(run, a) for a in there}
     members = {a.record.id: _plug_members(run, a) for a in there}
@@ -163,15 +179,7 @@ def _plug(run: Run) -> list[base_flow.Flow]:
         plugged = [_serial("room", _release_amphorae(run)), *vips.values()]
         return [*_anew(run), _parallel("plug", plugged), _parallel("members", [*members.values()])]
     both = [_serial(f"plug:{i}", [vips[i], members[i]]) for i in vips]
-    room = [_make_room(run)] if when is ReleaseWhen.BEFORE_PLUG else []
-    return [*room, *_anew(run), _parallel("plug", both)]
-
-
-def _make_room(run: Run) -> base_flow.Flow:
-    if not run.plan.release_amphorae:
-        return _parallel("room", [])
-    early = [_attach_members(run, a, room=False) for a in run.plan.amphorae if a.boot]
-    return _parallel("room", [_serial("going", _release_amphorae(run)), *early])
+    return [*_anew(run), _parallel("plug", both)]
 
 
 def _plug_vip(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:
@@ -232,7 +240,7 @@ def _release_amphorae(run: Run) -> list[base_flow.Flow]:
     rows = tuple(p for p in run.book.ports() if p.amphora_id in ids)
     return [
         _parallel("yield", [amphorae.YieldVip(run, a.id) for a in run.plan.yields]),
-        _parallel("release-servers", [servers.ReleaseAmphora(run, a) for a in gone]),
+        _parallel("release-servers", [servers.ReleaseAmphora(run, a.id) for a in gone]),
         _parallel("release-their-ports", _release_ports(run, rows, detach=False)),
     ]
 

@@ -19,6 +19,7 @@ from sriov_provider.worker import desired
 from sriov_provider.worker.book import Book
 from sriov_provider.worker.fenced import fenced
 from sriov_provider.worker.plan_model import Plan, Retry
+from sriov_provider.worker.readings import Readings
 
 T = TypeVar("T")
 
@@ -76,6 +77,7 @@ class Run:
             amphora=fenced(services.amphora, self.check_lease),
         )
         self.network = fenced(network, self.check_lease)
+        self.readings = Readings(self.network)
         self.book = book
         self._outside = services, network
         self._check_lease = check_lease
@@ -91,6 +93,8 @@ class Run:
         # their servers before their turn.
         self.asked: set[str] = set()
         self.attached: set[str] = set()
+        # Ids of amphorae that go and have answered.
+        self.answering: set[str] = set()
         # Ids of amphorae that the next plan finds built and plugged.
         self.prepared: set[str] = set()
 

@@ -217,6 +217,10 @@ class FakeAmphora(Faults):
     def start_vrrp(self, endpoint: Endpoint, patience: tuple[float, float]) -> None:
         self._changed(endpoint, "start_vrrp")
 
+    @verb
+    def stand_down(self, endpoint: Endpoint, patience: tuple[float, float]) -> None:
+        self._changed(endpoint, "stand_down")
+
     def _reach(self, endpoint: Endpoint) -> AmphoraRow:
         if not self.is_up(endpoint.amphora_id):
             operator = f"amphora {endpoint.amphora_id} at {endpoint.address}: connection refused"

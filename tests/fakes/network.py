@@ -54,6 +54,10 @@ class FakeNetwork(State):
         return self.port_rows.get(port_id)
 
     @verb
+    def list_ports(self, port_ids: tuple[str, ...]) -> tuple[Port, ...]:
+        return tuple(self.port_rows[i] for i in port_ids if i in self.port_rows)
+
+    @verb
     def create_port(self, spec: PortSpec) -> Port:
         self._network(spec.network_id)
         for group_id in spec.security_groups:

@@ -26,6 +26,8 @@ _OF = {
     "MarkStale": "claim",
     "ReadAnew": "firewall",
     "BuildAhead": "server",
+    "AskLeaving": "server",
+    "StandDown": "server",
 }
 _WORDS = (
     ("Firewall", "firewall"),

@@ -10,7 +10,7 @@ from sriov_provider.records import PortRecord, PortRole, PortState
 from sriov_provider.worker.run import Run
 from sriov_provider.worker.tasks.amphorae import apply_rules, wait_agent
 from sriov_provider.worker.tasks.base import AmphoraStep
-from sriov_provider.worker.tasks.binding import read_anew
+from sriov_provider.worker.tasks.binding import read_back
 from sriov_provider.worker.tasks.members import network_plug
 from sriov_provider.worker.tasks.ports import vip_plug
 
@@ -40,7 +40,7 @@ class ReadAnew(AmphoraStep):
             LOG.info("Amphora %s is on host %s, was on %s", record.id, server.host, record.host)
         run.book.change_amphora(record.id, host=server.host, firewall_digest=None)
         for port in attached(run, self.subject):
-            read_anew(run, port)
+            read_back(run, port)
         first = run.plan.job.attempt <= 1
         wait_agent(run, self.subject, _AGENT_TIMEOUT if first else _AGENT_TIMEOUT_LATER)
         apply_rules(run, self.subject, record.firewall_document or document.deny_all())

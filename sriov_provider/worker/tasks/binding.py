@@ -18,7 +18,13 @@ _USER = "The network port of the load balancer could not be connected."
 
 
 def attach_port(run: Run, record: PortRecord, *, there: bool) -> PortRecord:
-    """Hot-plug by port id, then read back what the request became.
+    """As :func:`plug_port`, then :func:`read_back`."""
+    plug_port(run, record, there=there)
+    return read_back(run, record)
+
+
+def plug_port(run: Run, record: PortRecord, *, there: bool) -> None:
+    """Hot-plug by port id.
 
     A record is not trusted: its server may be another one by now. But what is attached already is
     not asked for again: Nova claims a VF before it finds the port in use, and forgets that claim
@@ -30,23 +36,21 @@ def attach_port(run: Run, record: PortRecord, *, there: bool) -> PortRecord:
     assert amphora is not None and amphora.compute_id is not None and record.neutron_id
     there = there or record.neutron_id in run.asked
     port = run.network.port(record.neutron_id) if there else None
-    if port is None or port.device_id != amphora.compute_id:
+    if port is not None and port.device_id == amphora.compute_id:
+        run.readings.keep(port)
+    else:
         _plug(run, record, amphora)
-        port = None
-    return _recorded(run, record, *_bound(run, record, amphora, port))
+        run.readings.plugged(record.neutron_id)
 
 
-def read_anew(run: Run, record: PortRecord) -> PortRecord:
-    """What a port that was plugged before is now; its server may have moved.
+def read_back(run: Run, record: PortRecord) -> PortRecord:
+    """What the request became, or is now: its server may have moved.
 
-    :raises ProviderError: as of :func:`attach_port`, and NOT_FOUND
+    :raises ProviderError: BINDING_FAILED, WRONG_HOST, NOT_BOUND, NOT_FOUND
     """
     amphora = run.book.amphora(record.amphora_id)
     assert amphora is not None
-    return _recorded(run, record, *_bound(run, record, amphora, None))
-
-
-def _recorded(run: Run, record: PortRecord, port: Port, became: ReadBack) -> PortRecord:
+    port, became = _bound(run, record, amphora)
     return run.book.save_port(
         dataclasses.replace(
             noted(record, port),
@@ -78,20 +82,14 @@ def _plug(run: Run, record: PortRecord, amphora: AmphoraRecord) -> None:
         raise
 
 
-def _bound(
-    run: Run, record: PortRecord, amphora: AmphoraRecord, seen: Port | None
-) -> tuple[Port, ReadBack]:
-    """The port once it is in place, and what it became.
-
-    :param seen: as it was read already
-    """
-    known = [seen] if seen is not None else []
+def _bound(run: Run, record: PortRecord, amphora: AmphoraRecord) -> tuple[Port, ReadBack]:
+    """The port once it is in place, and what it became."""
     last = ""
 
     def look() -> tuple[Port, ReadBack] | None:
         nonlocal last
         assert record.neutron_id is not None
-        port = known.pop() if known else run.network.port(record.neutron_id)
+        port = run.readings.port(record.neutron_id)
         if port is None:
             raise gone(record)
         became = run.services.compute.read_back(port, amphora.host)

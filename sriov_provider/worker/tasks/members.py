@@ -21,6 +21,11 @@ LOG = logging.getLogger(__name__)
 _PAUSE = 2.0
 
 
+def in_vain(run: Run, plan: PortPlan) -> bool:
+    """All members that need the interface have failed."""
+    return bool(plan.members) and run.failed.keys() >= set(plan.members)
+
+
 class MemberStep(Step):
     """About one member interface. Its failure is the failure of the members that need it, and of
     nothing else; unless the amphora is to be built another way when a VF is missing."""
@@ -37,7 +42,7 @@ class MemberStep(Step):
         raise AssertionError(f"{type(self).__name__} has no act()")
 
     def execute(self) -> None:
-        if self.plan.members and self.run.failed.keys() >= set(self.plan.members):
+        if in_vain(self.run, self.plan):
             return
         error = self._try()
         if error and replug_may_help(error) and self.run.plan.retry_members is not Retry.NOW:
@@ -65,32 +70,22 @@ class MemberStep(Step):
             release_port(self.run, record, detach=True)
 
 
-class EnsureMemberPort(MemberStep):
-    """The port of a member interface that the server is booted with."""
+class EarlyStep(MemberStep):
+    """While its amphora is built. Where it may have to wait for the room of an amphora that goes,
+    this is no more than an attempt."""
 
-    def act(self) -> None:
-        ensure_port(self.run, self.plan)
-
-
-class AttachMember(MemberStep):
-    """A member interface on its server before its turn. Where it may have to wait for the room of
-    an amphora that goes, this is no more than an attempt."""
-
-    def __init__(self, run: Run, amphora: AmphoraPlan, plan: PortPlan, *, room: bool) -> None:
+    def __init__(
+        self, run: Run, amphora: AmphoraPlan, plan: PortPlan, *, room: bool = True
+    ) -> None:
         """:param room: there will not be more of it later"""
         super().__init__(run, amphora, plan)
         self.room = room
-
-    def act(self) -> None:
-        record = attach_port(self.run, ensure_port(self.run, self.plan), there=self.there)
-        assert record.neutron_id is not None
-        self.run.attached.add(record.neutron_id)
 
     def execute(self) -> None:
         if self.room:
             super().execute()
             return
-        error = self._try()
+        error = None if in_vain(self.run, self.plan) else self._try()
         # Nova keeps what it has claimed for such a port: it is not tried twice.
         if error and error.reason.code is Code.BINDING_FAILED:
             self.run.fail_members(self.plan.members, error)
@@ -98,6 +93,29 @@ class AttachMember(MemberStep):
     def revert(self, *_args: Any, **_kwargs: Any) -> None:
         """All of an amphora that is not built goes with its server: a guest that has not come up
         would not let go of an interface."""
+
+
+class EnsureMemberPort(EarlyStep):
+    """The port of a member interface."""
+
+    def act(self) -> None:
+        ensure_port(self.run, self.plan)
+
+
+class AttachMember(EarlyStep):
+    """A member interface on its server, with all its addresses. What could not be had a moment ago
+    waits for its turn."""
+
+    def execute(self) -> None:
+        record = self.run.book.port(self.plan.record.id)
+        if self.room or (record is not None and record.neutron_id):
+            super().execute()
+
+    def act(self) -> None:
+        record = attach_port(self.run, ensure_port(self.run, self.plan), there=self.there)
+        add_subnets(self.run, record, self.plan.subnet_ids)
+        assert record.neutron_id is not None
+        self.run.attached.add(record.neutron_id)
 
 
 class PlugMemberNetwork(MemberStep):
@@ -120,7 +138,7 @@ class UnplugFailed(MemberStep):
     """A member that one amphora of a pair cannot reach is served by neither."""
 
     def execute(self) -> None:
-        if self.new and self.run.failed.keys() >= set(self.plan.members):
+        if self.new and in_vain(self.run, self.plan):
             try:
                 self.undo()
             except ProviderError as error:

@@ -14,7 +14,7 @@ from sriov_provider.worker.plan_amphora import port_name
 from sriov_provider.worker.plan_model import PortPlan
 from sriov_provider.worker.run import Run, wait_for
 from sriov_provider.worker.tasks.base import AmphoraStep, Step
-from sriov_provider.worker.tasks.binding import attach_port, noted
+from sriov_provider.worker.tasks.binding import noted, plug_port, read_back
 
 LOG = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ class EnsureVipPort(Step):
 
 
 class AttachVipPort(AmphoraStep):
-    """The base port on its server, and what it became. Released with the amphora."""
+    """The base port on its server. Released with the amphora."""
 
     def execute(self) -> None:
         record = self.run.book.vip_port(self.subject)
@@ -117,7 +117,16 @@ class AttachVipPort(AmphoraStep):
         plan = self.amphora.vip_port
         known = plan is not None and plan.record.neutron_id is not None
         there = known or record.id in self.amphora.boots_with
-        record = attach_port(self.run, record, there=there)
+        plug_port(self.run, record, there=there)
+
+
+class BindVipPort(AmphoraStep):
+    """What the base port became."""
+
+    def execute(self) -> None:
+        record = self.run.book.vip_port(self.subject)
+        assert record is not None
+        record = read_back(self.run, record)
         self.run.book.save_port(dataclasses.replace(record, state=PortState.ATTACHED))
 
 

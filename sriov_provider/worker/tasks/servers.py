@@ -43,7 +43,7 @@ def release_amphora(run: Run, amphora_id: str) -> None:
     """With all it has. The server first: its ports then need no detach."""
     record = run.book.amphora(amphora_id)
     if record is not None:
-        ReleaseAmphora(run, record).execute()
+        ReleaseAmphora(run, record.id).execute()
     for port in run.book.ports(amphora_id):
         release_port(run, port, detach=False)
 
@@ -170,14 +170,10 @@ class WaitServer(AmphoraStep):
 class ReleaseAmphora(Step):
     """The server goes and takes its management port with it; our ports are released apart."""
 
-    def __init__(self, run: Run, record: AmphoraRecord) -> None:
-        super().__init__(run, record.id)
-        self.record = record
-
     def execute(self) -> None:
-        record = self.run.book.amphora(self.subject) or self.record
-        record = dataclasses.replace(record, state=AmphoraState.RELEASING)
-        self.run.book.save_amphora(record)
+        if self.run.book.amphora(self.subject) is None:
+            return
+        record = self.run.book.change_amphora(self.subject, state=AmphoraState.RELEASING)
         release_server(self.run, record)
         self.run.book.drop_amphora(record)
 

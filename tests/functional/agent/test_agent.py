@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import threading
 import time
@@ -105,6 +106,21 @@ def test_interfaces_go_down_and_up_by_command(box: boxes.Box) -> None:
         assert (code, told) == (2, "Error: Could not find interface 'eth7'.\n")
 
 
+def test_an_amphora_stands_down(box: boxes.Box) -> None:
+    """Who asks for the VIP gets no answer from it any more; it goes on answering its controller."""
+    with netns.namespace("world") as world:
+        join(box, world)
+        assert box.call("POST", f"/1.0/plug/vip/{VIP4}", PLUG)[0] == 202
+        world.ip("address", "add", "198.18.16.77/20", "dev", "wire")
+        assert answers(world, VIP4)
+        assert box.call("PUT", "/1.0/sriov-interfaces/down") == (200, {"down": ["eth1"]})
+        assert not answers(world, VIP4)
+        assert state(box)[0] == ""
+        assert "UP" in box.run("ip", "-o", "link", "show", "lo")
+        assert box.call("PUT", "/1.0/sriov-interfaces/down") == (200, {"down": ["eth1"]})
+        assert box.call("GET", "/1.0/info")[0] == 200
+
+
 def test_an_ipv4_interface_does_not_wait_for_addresses_of_ipv6(box: boxes.Box) -> None:
     """What the stock agent waits for ends with its patience: 30 s."""
     with netns.namespace("world") as world, tentative(box):
@@ -155,6 +171,19 @@ def state(box: boxes.Box) -> list[str]:
     """Addresses and routes of the VIP's interface."""
     addresses = box.run("ip", "-4", "-o", "address", "show", "dev", "eth1", "up")
     return [addresses, box.run("ip", "route", "show", "table", "1")]
+
+
+def answers(world: netns.Namespace, address: str) -> bool:
+    """Whether somebody says that he has the address."""
+    world.ip("neighbour", "flush", "dev", "wire")
+    with world.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.sendto(b"", (address, 9))
+    deadline = time.monotonic() + 5
+    while "lladdr" not in (told := world.ip("neighbour", "show", address)):
+        if "FAILED" in told or time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def join(box: boxes.Box, world: netns.Namespace, index: int = 0) -> None:

@@ -34,6 +34,7 @@ CALLS = [
     ("GET", "/1.0/security-group"),
     ("POST", "/1.0/security-group"),
     ("GET", "/1.0/sriov-capabilities"),
+    ("PUT", "/1.0/sriov-interfaces/down"),
     ("POST", "/1.0/plug/network"),
     ("GET", "/"),
 ]

@@ -184,6 +184,23 @@ class TestVrrp:
         assert (str(call), call.timeout, call.attempts) == (f"PUT vrrp/{what}", (2.0, 5.0), 1)
 
 
+class TestStandDown:
+    CALL = "PUT sriov-interfaces/down"
+
+    def test_asked_once_with_patience(self) -> None:
+        agent = ScriptedAgent({self.CALL: [Reply(200, {"down": ["eth1"]})]})
+        client(agent).stand_down(ENDPOINT, (2.0, 5.0))
+        (call,) = agent.calls
+        assert (str(call), call.timeout, call.attempts) == (self.CALL, (2.0, 5.0), 1)
+
+    @pytest.mark.parametrize("answer", [STOCK_404, Reply(500, {"message": "no"})])
+    def test_an_image_that_is_too_old_and_one_that_cannot(self, answer: Reply) -> None:
+        agent = ScriptedAgent({self.CALL: [answer]})
+        with pytest.raises(ProviderError) as caught:
+            client(agent).stand_down(ENDPOINT, (2.0, 5.0))
+        assert code(caught) is Code.AGENT_ERROR
+
+
 class TestProbe:
     def test_asked_once_with_patience(self) -> None:
         agent = ScriptedAgent({"GET info": [INFO]})

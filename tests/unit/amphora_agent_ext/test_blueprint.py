@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import flask
+import pytest
 
 from amphora_agent_ext import VERSION, blueprint
 from amphora_agent_ext.apply import Firewall
@@ -32,7 +33,10 @@ def test_a_refusal_needs_no_kernel() -> None:
     assert set(answer.json) == {"message", "path", "details"}
 
 
-def test_what_the_kernel_says_is_told() -> None:
-    answer = application().test_client().get("/1.0/security-group")
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "security-group"), ("PUT", "sriov-interfaces/down")]
+)
+def test_what_the_kernel_says_is_told(method: str, path: str) -> None:
+    answer = application().test_client().open(f"/1.0/{path}", method=method)
     assert answer.status_code == 500
     assert "no-such-namespace" in answer.json["message"]

@@ -44,10 +44,11 @@ def test_it_remembers_what_it_was_told_in_order() -> None:
     amphorae.configure_vrrp(HERE, LB, (view,), VIP)
     amphorae.stop_vrrp(HERE, (1.0, 1.0))
     amphorae.start_vrrp(HERE, (1.0, 1.0))
+    amphorae.stand_down(HERE, (1.0, 1.0))
     row = amphorae.of("amp-1")
     assert row.order == [
         "plug_vip", "plug_network", "plug_network_on_vip", "apply_firewall", "configure",
-        "configure_vrrp", "stop_vrrp", "start_vrrp",
+        "configure_vrrp", "stop_vrrp", "start_vrrp", "stand_down",
     ]  # fmt: skip
     assert row.vrrp == [(view,)]
     assert (row.vip, row.on_vip, row.networks) == (VIP, MEMBERS, {MEMBERS.mac: MEMBERS})

@@ -84,7 +84,7 @@ def test_everything_else_goes_through() -> None:
     assert (changed.allowed_addresses, changed.security_groups) == (("10.0.0.9",), (group,))
     assert cached.update_port(port.id).qos_policy_id == "gold"
     assert cached.port(port.id) == changed
-    assert cached.ports("lb") == (changed,)
+    assert cached.ports("lb") == cached.list_ports((port.id,)) == (changed,)
     assert cached.free_addresses(("net",)) == {"sub": cached.free_in_pools("sub")} == {"sub": 252}
     cached.delete_port(port.id)
     assert [n.id for n in cached.list_networks(("net",))] == ["net"]

@@ -170,6 +170,15 @@ def test_several_networks_and_subnets_are_a_call_each(
     assert services.calls() == [f"GET {NET}/networks", f"GET {NET}/subnets"]
 
 
+def test_several_ports_are_a_call(services: Services, neutron: NeutronNetwork) -> None:
+    services.answer("GET", f"{NET}/ports", {"ports": [PORT]})
+    services.answer("GET", f"{NET}/ports/port-1", {"port": PORT})
+    found = neutron.list_ports(("port-1", "gone"))
+    assert services.last("GET").query == {"id": ["port-1", "gone"]}
+    assert found == (neutron.port("port-1"),)
+    assert services.calls() == [f"GET {NET}/ports", f"GET {NET}/ports/port-1"]
+
+
 def test_network_as_a_tenant_sees_it(services: Services, neutron: NeutronNetwork) -> None:
     services.answer("GET", f"{NET}/networks/net-1", {"network": {"id": "net-1", "name": "x"}})
     assert neutron.network("net-1") == Network("net-1", "x", 1500, True, None, None)

@@ -62,6 +62,8 @@ def test_a_member_on_another_network_means_new_amphorae(
     after = {a.id for a in fixed.inventory(lb).amphorae}
     assert len(after) == len(before)
     assert after.isdisjoint(before)
+    # Nobody has the VIP when the first of the new ones gets it.
+    assert {fixed.amphora.of(i).order[-1] for i in before} == {"stand_down"}
     # One more there changes nothing but the configuration.
     second = fixed.add_member(pool, "10.1.0.11", "sub-1", vnic_type=vnic_type)
     fixed.run_all()

@@ -85,8 +85,9 @@ def test_a_failover_is_run_again_for_its_members(
 ) -> None:
     """And builds nothing twice."""
     scene = working(world, **flavor)
-    # Two tries each: of one, of the other while it is built ahead, and of that one again.
-    away(world, 6 if flavor and fail_over is by_user else 3)
+    # Two tries each: of one, of the other while it is built ahead, and of that one again, the last
+    # after one before its turn.
+    away(world, 7 if flavor and fail_over is by_user else 3)
     fail_over(world, scene)
     with world.counted() as calls:
         assert [job.attempt for job in world.run_all()] == [1, 2]

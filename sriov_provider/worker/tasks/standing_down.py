@@ -1,0 +1,56 @@
+"""A lone amphora that another one takes over from: its traffic ends before the other one's begins,
+its server may end later."""
+
+from __future__ import annotations
+
+import logging
+
+from sriov_provider.errors import ProviderError
+from sriov_provider.records import AmphoraState
+from sriov_provider.worker.plan_model import AmphoraPlan
+from sriov_provider.worker.run import PATIENCE, Run
+from sriov_provider.worker.tasks.base import Step
+from sriov_provider.worker.tasks.members import in_vain
+from sriov_provider.worker.tasks.servers import release_amphora
+
+LOG = logging.getLogger(__name__)
+
+
+class AskLeaving(Step):
+    """Whether it answers, while others are built: nobody waits for one that is dead."""
+
+    def execute(self) -> None:
+        try:
+            self.run.services.amphora.probe(self.run.endpoint(self.subject), PATIENCE)
+        except ProviderError as error:
+            LOG.warning("Amphora %s does not answer: %s", self.subject, error.reason)
+            return
+        self.run.answering.add(self.subject)
+
+
+class StandDown(Step):
+    """Its interfaces go down, or all of it goes: where its agent does not do that, or where there
+    has to be room for what follows. There is no way back."""
+
+    def execute(self) -> None:
+        run = self.run
+        run.book.change_amphora(self.subject, state=AmphoraState.RELEASING)
+        if self.subject in run.answering and not needs_room(run):
+            try:
+                run.services.amphora.stand_down(run.endpoint(self.subject), PATIENCE)
+                return
+            except ProviderError as error:
+                LOG.warning("Amphora %s does not stand down: %s", self.subject, error.reason)
+        release_amphora(run, self.subject)
+
+
+def needs_room(run: Run) -> bool:
+    """VFs or addresses are still to be had."""
+    return any(a.vip_subnets or _lacks_interface(run, a) for a in run.plan.amphorae)
+
+
+def _lacks_interface(run: Run, amphora: AmphoraPlan) -> bool:
+    hot = [p for p in amphora.member_ports if p.record.id not in amphora.boots_with]
+    wanted = [p for p in hot if not in_vain(run, p)]
+    rows = [run.book.port(p.record.id) for p in wanted]
+    return any(row is None or row.neutron_id not in run.attached for row in rows)
