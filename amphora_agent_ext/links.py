@@ -62,7 +62,7 @@ def _read() -> dict[str, str]:
 def _down() -> tuple[str, ...]:
     names = []
     with pyroute2.IPRoute() as route:
-        for link in route.get_links():
+        for link in tuple(route.get_links()):
             name = link.get_attr("IFLA_IFNAME")
             if name == "lo":
                 continue

@@ -64,29 +64,50 @@ def _rest(run: Run) -> list[base_flow.Flow]:
         _parallel("prepared", [servers.RecordAmphora(run, a) for a in prepared]),
         _parallel("build", [*builds, *_ask_leaving(run)]),
         *_plug_and_serve(run),
-        *_vrrp(run),
-        _parallel("ready", [amphorae.MarkReady(run, a) for a in plan.amphorae]),
         _parallel("release", _release_ports(run, plan.release_ports, detach=True)),
     ]
 
 
 def _plug_and_serve(run: Run) -> list[base_flow.Flow]:
     """Who goes has handed the VIP over before anybody's rules close to it."""
-    plug, serve = [*_plug(run), _unplug(run)], _serve(run)
-    when, gone = run.plan.release_when, run.plan.release_amphorae
-    if when is ReleaseWhen.BEFORE_PLUG:
-        going = _release_amphorae(run)
-        return [
-            _parallel("stand-down", [standing_down.StandDown(run, a.id) for a in gone]),
-            _parallel("replace", [_serial("going", going), _serial("serving", [*plug, *serve])]),
-        ]
-    if when is not ReleaseWhen.BEFORE_VRRP:
-        return [*plug, *serve]
+    plan, plug, serve = run.plan, [*_plug(run), _unplug(run)], _serve(run)
+    ready = _parallel("ready", [amphorae.MarkReady(run, a) for a in plan.amphorae])
+    if plan.release_when is ReleaseWhen.BEFORE_PLUG:
+        serving = _serial("serving", [*plug, *serve, *_vrrp(run), ready])
+        return [*_stand_down(run), _parallel("replace", [_let_go(run), serving])]
+    if plan.release_when is not ReleaseWhen.BEFORE_VRRP:
+        return [*plug, *serve, *_vrrp(run), ready]
     hand_over, *going = _release_amphorae(run)
     return [
         _parallel("hand-over", [hand_over, _serial("plugging", plug)]),
         _parallel("replace", [_serial("going", going), _serial("serving", serve)]),
+        *_vrrp(run),
+        ready,
     ]
+
+
+def _stand_down(run: Run) -> list[base_flow.Flow]:
+    """What an earlier run has left before what serves: it may not go at all."""
+    gone = run.plan.release_amphorae
+    steps = {a.id: standing_down.StandDown(run, a.id) for a in gone}
+    return [
+        _parallel("left", [steps[a.id] for a in gone if not a.serves]),
+        _parallel("stand-down", [steps[a.id] for a in gone if a.serves]),
+    ]
+
+
+def _let_go(run: Run) -> base_flow.Flow:
+    gone = run.plan.release_amphorae
+    rows = [p for a in gone for p in run.book.ports(a.id)]
+    return _serial(
+        "going",
+        [
+            _parallel("let-servers-go", [standing_down.LetServerGo(run, a.id) for a in gone]),
+            _parallel(
+                "let-ports-go", [standing_down.LetPortGo(run, p, detach=False) for p in rows]
+            ),
+        ],
+    )
 
 
 def _ahead(run: Run, plan: Plan) -> ahead.BuildAhead:
@@ -119,7 +140,7 @@ def _start(run: Run) -> base_flow.Flow:
 def _ask_leaving(run: Run) -> list[standing_down.AskLeaving]:
     if run.plan.release_when is not ReleaseWhen.BEFORE_PLUG:
         return []
-    return [standing_down.AskLeaving(run, a.id) for a in run.plan.release_amphorae if a.serves]
+    return [standing_down.AskLeaving(run, a.id) for a in run.plan.release_amphorae]
 
 
 def _server(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:

@@ -12,9 +12,10 @@ from sriov_provider.records import AmphoraRecord, Job, MemberRecord, PortRecord
 
 
 class ReleaseWhen(str, enum.Enum):
-    """When an amphora that is to go is gone. An amphora of a pair has the VIP from keepalived: its
-    VIP interface may be set up while another one still serves. One that needs no room of the other
-    one's may have its rules and its configuration while that is deleted."""
+    """When an amphora that is to go is gone; before a plug it has at least stood down. An amphora
+    of a pair has the VIP from keepalived: its VIP interface may be set up while another one still
+    serves. One that needs no room of the other one's may have its rules and its configuration while
+    that is deleted."""
 
     BEFORE_BUILD = "before_build"
     BEFORE_PLUG = "before_plug"

@@ -111,6 +111,8 @@ class FakeCompute(State):
 
     @verb
     def detach_port(self, server_id: str, port_id: str) -> None:
+        if server_id in self.servers and self.servers[server_id].status == "BUILD":
+            raise errors.conflict()
         port = self.port_rows.get(port_id)
         if port and port.device_id == server_id and port.vif_type != "binding_failed":
             self._unbind(port_id)

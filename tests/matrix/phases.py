@@ -36,6 +36,7 @@ _WORDS = (
     ("Plug", "plug"),
     ("plug", "plug"),
     ("Attach", "plug"),
+    ("Bind", "plug"),
     ("Extend", "plug"),
     ("SetVip", "plug"),
     ("Server", "server"),

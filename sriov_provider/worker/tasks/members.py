@@ -59,9 +59,14 @@ class MemberStep(Step):
             self.act()
         except ProviderError as error:
             LOG.warning("%s: %s", self.name, error.reason)
-            super().revert()
+            if not self.goes_on(error):
+                super().revert()
             return error
         return None
+
+    def goes_on(self, error: ProviderError) -> bool:
+        """After this error, another step goes on with what there is by now."""
+        return False
 
     def undo(self) -> None:
         record = self.run.book.port(self.plan.record.id)
@@ -96,10 +101,15 @@ class EarlyStep(MemberStep):
 
 
 class EnsureMemberPort(EarlyStep):
-    """The port of a member interface."""
+    """The port of a member interface; its server may not be there yet."""
 
     def act(self) -> None:
         ensure_port(self.run, self.plan)
+
+    def undo(self) -> None:
+        record = self.run.book.port(self.plan.record.id)
+        if record is not None:
+            release_port(self.run, record, detach=False)
 
 
 class AttachMember(EarlyStep):
@@ -110,6 +120,10 @@ class AttachMember(EarlyStep):
         record = self.run.book.port(self.plan.record.id)
         if self.room or (record is not None and record.neutron_id):
             super().execute()
+
+    def goes_on(self, error: ProviderError) -> bool:
+        """A guest that is still booting would not let go of the interface."""
+        return not self.room and error.reason.code is not Code.BINDING_FAILED
 
     def act(self) -> None:
         record = attach_port(self.run, ensure_port(self.run, self.plan), there=self.there)

@@ -3,15 +3,18 @@ its server may end later."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Iterator
 
-from sriov_provider.errors import ProviderError
+from sriov_provider.errors import Code, ProviderError
 from sriov_provider.records import AmphoraState
 from sriov_provider.worker.plan_model import AmphoraPlan
 from sriov_provider.worker.run import PATIENCE, Run
 from sriov_provider.worker.tasks.base import Step
 from sriov_provider.worker.tasks.members import in_vain
-from sriov_provider.worker.tasks.servers import release_amphora
+from sriov_provider.worker.tasks.ports import ReleasePort
+from sriov_provider.worker.tasks.servers import ReleaseAmphora, release_amphora
 
 LOG = logging.getLogger(__name__)
 
@@ -30,7 +33,8 @@ class AskLeaving(Step):
 
 class StandDown(Step):
     """Its interfaces go down, or all of it goes: where its agent does not do that, or where there
-    has to be room for what follows. There is no way back."""
+    has to be room for what follows. There is no way back; what may still fail from here on is not
+    to cost its successor."""
 
     def execute(self) -> None:
         run = self.run
@@ -42,6 +46,36 @@ class StandDown(Step):
             except ProviderError as error:
                 LOG.warning("Amphora %s does not stand down: %s", self.subject, error.reason)
         release_amphora(run, self.subject)
+
+
+class LetServerGo(ReleaseAmphora):
+    """Of one that has stood down, while its successor begins to serve."""
+
+    def execute(self) -> None:
+        with _left_to_another_run(self.run, self.name):
+            super().execute()
+
+
+class LetPortGo(ReleasePort):
+    """A port of that server, once it is gone."""
+
+    def execute(self) -> None:
+        record = self.run.book.port(self.subject)
+        if record is None or self.run.book.amphora(record.amphora_id) is not None:
+            return
+        with _left_to_another_run(self.run, self.name):
+            super().execute()
+
+
+@contextlib.contextmanager
+def _left_to_another_run(run: Run, name: str) -> Iterator[None]:
+    """A failure is no failure of the job."""
+    try:
+        yield
+    except ProviderError as error:
+        if error.reason.code is Code.LEASE_LOST:
+            raise
+        run.leave(name, error)
 
 
 def needs_room(run: Run) -> bool:

@@ -24,6 +24,11 @@ def boot(cloud: FakeCloud, name: str = "amphora-1", **extra: object) -> Server:
     return cloud.create_server(spec)
 
 
+def up(cloud: FakeCloud, server: Server) -> None:
+    while (seen := cloud.get_server(server.id)) and seen.status == "BUILD":
+        pass
+
+
 def direct_port(cloud: FakeCloud, name: str = "vrrp") -> Port:
     return cloud.create_port(PortSpec(name, "lb-1", "vip-net", ("vip-subnet",), "direct"))
 
@@ -73,6 +78,10 @@ def test_port_held_by_another_server_is_busy() -> None:
     with pytest.raises(ProviderError) as caught:
         cloud.attach_port(second.id, port.id)
     assert caught.value.reason.code is Code.PORT_BUSY
+    with pytest.raises(ProviderError, match="409"):
+        cloud.detach_port(first.id, port.id)  # it boots
+    for server in (first, second):
+        up(cloud, server)
     cloud.detach_port(second.id, port.id)  # not its port: nothing happens
     assert len(cloud.claimed_vfs()) == 1
     cloud.detach_port(first.id, port.id)

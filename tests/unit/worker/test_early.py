@@ -108,6 +108,25 @@ def test_an_address_that_comes_with_the_end_of_the_one_before(
     clean(threaded, scene.lb)
 
 
+@pytest.mark.parametrize("verb", ["create_port", "attach_port"])
+def test_an_answer_that_got_lost_before_its_turn(threaded: World, verb: str) -> None:
+    """A guest that still boots is asked to let go of nothing; nothing is made or claimed twice."""
+    scene = working(threaded)
+    rows, old = threaded.cloud.port_rows, set(threaded.cloud.port_rows)
+
+    def lose(what: object, port: str = "") -> Exception | None:
+        network = what.network_id if isinstance(what, PortSpec) else rows[port].network_id
+        return errors.timeout() if network == "net-1" else None
+
+    threaded.cloud.fail(verb, lose, after=True)
+    failed_over(threaded, scene)
+    assert threaded.served_members(scene.lb) == {scene.direct, scene.normal}
+    assert "detach_port" not in threaded.calls.log
+    assert threaded.cloud.lost_vfs == []
+    assert old.isdisjoint({p.neutron_id for p in threaded.inventory(scene.lb).ports})
+    clean(threaded, scene.lb)
+
+
 def test_what_could_not_be_bound_is_not_tried_twice(world: World) -> None:
     """Each try costs a VF until the server goes."""
     scene = working(world)

@@ -64,6 +64,8 @@ def test_a_member_on_another_network_means_new_amphorae(
     assert after.isdisjoint(before)
     # Nobody has the VIP when the first of the new ones gets it.
     assert {fixed.amphora.of(i).order[-1] for i in before} == {"stand_down"}
+    verbs = [c.verb for c in fixed.amphora.log if c.verb in ("stand_down", "plug_vip")]
+    assert verbs[-2 * len(before) :] == ["stand_down"] * len(before) + ["plug_vip"] * len(before)
     # One more there changes nothing but the configuration.
     second = fixed.add_member(pool, "10.1.0.11", "sub-1", vnic_type=vnic_type)
     fixed.run_all()

@@ -9,6 +9,7 @@ from tests.fakes import errors
 from tests.unit.worker.harness import World
 from tests.unit.worker.pairs import die
 from tests.unit.worker.scenes import Scene, clean, working
+from tests.unit.worker.shape import leaked
 from tests.unit.worker.test_early import failed_over, hold
 
 
@@ -41,7 +42,9 @@ def test_one_that_is_dead_is_not_waited_for(world: World) -> None:
     failed_over(world, scene)
     log = world.calls.log
     assert "stand_down" not in log
+    assert world.amphora.of(old.id).order[-1] != "stand_down"
     assert log.index("delete_server") < log.index("plug_vip")
+    assert len(log) - log[::-1].index("has_server") - 1 < log.index("plug_vip")
     served(world, scene)
 
 
@@ -82,5 +85,61 @@ def test_what_has_stood_down_is_not_taken_for_one_that_serves(world: World) -> N
     states = {a.id: a.state for a in world.inventory(scene.lb).amphorae}
     assert states.pop(old.id) is AmphoraState.RELEASING
     assert len(states) == 1
+    world.run_all()
+    served(world, scene)
+
+
+@pytest.mark.parametrize("verb", ["delete_server", "has_server", "delete_port"])
+def test_what_does_not_go_at_once_goes_in_another_run(world: World, verb: str) -> None:
+    """Its successor serves meanwhile."""
+    scene = working(world)
+    world.cloud.fail(verb, errors.server_error())
+    world.calls.forget()
+    world.failover(scene.lb)
+    assert [job.attempt for job in world.run_all()] == [1, 2]
+    assert world.calls.log.count("create_server") == 1
+    assert leaked(world) == []
+    served(world, scene)
+
+
+def test_what_does_not_go_at_all(world: World) -> None:
+    """A server that somebody has locked. Changes go on, and it goes with a later one."""
+    scene = working(world)
+    (old,) = world.inventory(scene.lb).amphorae
+    refuse = {old.compute_id: errors.conflict()}
+    world.cloud.fail("delete_server", lambda server: refuse.get(server), times=None)
+    world.failover(scene.lb)
+    assert len(world.run_all()) == 3
+    listener = world.add_listener(scene.lb, protocol_port=443)
+    assert len(world.run_all()) == 1
+    assert {world.agent.provisioning(i) for i in (*scene.ids, listener)} == {"ACTIVE"}
+    states = {a.id: a.state for a in world.inventory(scene.lb).amphorae}
+    assert states.pop(old.id) is AmphoraState.RELEASING
+    assert list(states.values()) == [AmphoraState.READY]
+    assert world.amphora.of(old.id).order[-1] == "stand_down"
+    refuse.clear()
+    world.delete(listener)
+    world.run_all()
+    assert leaked(world) == []
+    served(world, scene)
+
+
+def test_what_does_not_go_and_does_not_answer(world: World) -> None:
+    """Nobody can say that it has not got the VIP: its successor does not get it."""
+    scene = working(world)
+    (old,) = world.inventory(scene.lb).amphorae
+    die(world, old)
+    world.cloud.fail(
+        "delete_server",
+        lambda server: errors.conflict() if server == old.compute_id else None,
+        times=None,
+    )
+    world.calls.forget()
+    world.failover(scene.lb)
+    world.run_all()
+    assert "plug_vip" not in world.calls.log
+    assert world.agent.provisioning(scene.lb) == "ERROR"
+    world.cloud.heal()
+    world.failover(scene.lb)
     world.run_all()
     served(world, scene)
