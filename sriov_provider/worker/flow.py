@@ -74,7 +74,8 @@ def _plug_and_serve(run: Run) -> list[base_flow.Flow]:
     ready = _parallel("ready", [amphorae.MarkReady(run, a) for a in plan.amphorae])
     if plan.release_when is ReleaseWhen.BEFORE_PLUG:
         serving = _serial("serving", [*plug, *serve, *_vrrp(run), ready])
-        return [*_stand_down(run), _parallel("replace", [_let_go(run), serving])]
+        going = _serial("going", _release_amphorae(run))
+        return [*_stand_down(run), _parallel("replace", [going, serving])]
     if plan.release_when is not ReleaseWhen.BEFORE_VRRP:
         return [*plug, *serve, *_vrrp(run), ready]
     hand_over, *going = _release_amphorae(run)
@@ -94,20 +95,6 @@ def _stand_down(run: Run) -> list[base_flow.Flow]:
         _parallel("left", [steps[a.id] for a in gone if not a.serves]),
         _parallel("stand-down", [steps[a.id] for a in gone if a.serves]),
     ]
-
-
-def _let_go(run: Run) -> base_flow.Flow:
-    gone = run.plan.release_amphorae
-    rows = [p for a in gone for p in run.book.ports(a.id)]
-    return _serial(
-        "going",
-        [
-            _parallel("let-servers-go", [standing_down.LetServerGo(run, a.id) for a in gone]),
-            _parallel(
-                "let-ports-go", [standing_down.LetPortGo(run, p, detach=False) for p in rows]
-            ),
-        ],
-    )
 
 
 def _ahead(run: Run, plan: Plan) -> ahead.BuildAhead:
@@ -140,7 +127,7 @@ def _start(run: Run) -> base_flow.Flow:
 def _ask_leaving(run: Run) -> list[standing_down.AskLeaving]:
     if run.plan.release_when is not ReleaseWhen.BEFORE_PLUG:
         return []
-    return [standing_down.AskLeaving(run, a.id) for a in run.plan.release_amphorae]
+    return [standing_down.AskLeaving(run, a.id) for a in run.plan.release_amphorae if a.serves]
 
 
 def _server(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:

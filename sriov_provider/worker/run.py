@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -22,7 +21,6 @@ from sriov_provider.worker.fenced import fenced
 from sriov_provider.worker.plan_model import Plan, Retry
 from sriov_provider.worker.readings import Readings
 
-LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 
 # Seconds. What is quick is noticed quickly; what is slow is asked about less often.
@@ -95,9 +93,9 @@ class Run:
         # their servers before their turn.
         self.asked: set[str] = set()
         self.attached: set[str] = set()
-        # Ids of amphorae that go and have answered.
+        # Ids of amphorae that go and have answered, and of servers that Nova is deleting.
         self.answering: set[str] = set()
-        self._left = threading.Event()
+        self.deleting: set[str] = set()
         # Ids of amphorae that the next plan finds built and plugged.
         self.prepared: set[str] = set()
 
@@ -151,17 +149,10 @@ class Run:
             self._failed.update(dict.fromkeys(members, error.reason))
             self._passing.update(members if passes else ())
 
-    def leave(self, what: str, error: ProviderError) -> None:
-        """What goes is not gone yet; the outcome does not depend on it."""
-        LOG.warning("%s is left to another run: %s", what, error.reason)
-        self._left.set()
-
     @property
     def again(self) -> bool:
-        """The plan is carried out, and the job is to be run again for members or for what has not
-        gone yet."""
-        unfinished = bool(self._passing) or self._left.is_set()
-        return unfinished and self.plan.retry_members is Retry.AGAIN
+        """The plan is carried out, and the job is to be run again for members."""
+        return bool(self._passing) and self.plan.retry_members is Retry.AGAIN
 
     def lacks_members(self, amphora_id: str) -> bool:
         """True when the amphora is to be brought up to date later."""

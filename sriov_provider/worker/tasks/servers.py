@@ -178,18 +178,31 @@ class ReleaseAmphora(Step):
         self.run.book.drop_amphora(record)
 
 
-def release_server(run: Run, record: AmphoraRecord) -> None:
-    """Delete and wait until it is gone: its VFs are free only then, and a VIP must not answer
-    twice."""
+def ask_to_delete(run: Run, record: AmphoraRecord) -> str | None:
+    """Once Nova has taken the request the server goes.
+
+    :returns: its id; None when there is none
+    """
     compute, server_id = run.services.compute, record.compute_id
     if server_id is None:
         # The intent may be all that is on record of a create that went through.
         length = run.services.settings.amphora.random_name_length
         found = compute.find_server(server_name(record.id, length))
         if found is None:
-            return
+            return None
         server_id = found.id
-    compute.delete_server(server_id)
+    if server_id not in run.deleting:
+        compute.delete_server(server_id)
+        run.deleting.add(server_id)
+    return server_id
+
+
+def release_server(run: Run, record: AmphoraRecord) -> None:
+    """Delete and wait until it is gone: its VFs are free only then, and a VIP must not answer
+    twice."""
+    compute, server_id = run.services.compute, ask_to_delete(run, record)
+    if server_id is None:
+        return
     slow = ProviderError(
         Code.TIMEOUT,
         "The load balancer's amphora could not be removed in time.",

@@ -3,20 +3,21 @@ its server may end later."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Iterator
 
-from sriov_provider.errors import Code, ProviderError
+from sriov_provider.errors import ProviderError
 from sriov_provider.records import AmphoraState
 from sriov_provider.worker.plan_model import AmphoraPlan
 from sriov_provider.worker.run import PATIENCE, Run
 from sriov_provider.worker.tasks.base import Step
 from sriov_provider.worker.tasks.members import in_vain
-from sriov_provider.worker.tasks.ports import ReleasePort
-from sriov_provider.worker.tasks.servers import ReleaseAmphora, release_amphora
+from sriov_provider.worker.tasks.servers import ask_to_delete, release_amphora
 
 LOG = logging.getLogger(__name__)
+
+# Seconds to connect, and for the answer. Its guest is being switched off: when it is gone before it
+# has answered, that is as good.
+_PATIENCE = (1.0, 2.0)
 
 
 class AskLeaving(Step):
@@ -33,49 +34,20 @@ class AskLeaving(Step):
 
 class StandDown(Step):
     """Its interfaces go down, or all of it goes: where its agent does not do that, or where there
-    has to be room for what follows. There is no way back; what may still fail from here on is not
-    to cost its successor."""
+    has to be room for what follows. Not before Nova has taken the request to delete it: what would
+    stay serves on."""
 
     def execute(self) -> None:
         run = self.run
-        run.book.change_amphora(self.subject, state=AmphoraState.RELEASING)
+        record = run.book.change_amphora(self.subject, state=AmphoraState.RELEASING)
         if self.subject in run.answering and not needs_room(run):
+            ask_to_delete(run, record)
             try:
-                run.services.amphora.stand_down(run.endpoint(self.subject), PATIENCE)
+                run.services.amphora.stand_down(run.endpoint(self.subject), _PATIENCE)
                 return
             except ProviderError as error:
                 LOG.warning("Amphora %s does not stand down: %s", self.subject, error.reason)
         release_amphora(run, self.subject)
-
-
-class LetServerGo(ReleaseAmphora):
-    """Of one that has stood down, while its successor begins to serve."""
-
-    def execute(self) -> None:
-        with _left_to_another_run(self.run, self.name):
-            super().execute()
-
-
-class LetPortGo(ReleasePort):
-    """A port of that server, once it is gone."""
-
-    def execute(self) -> None:
-        record = self.run.book.port(self.subject)
-        if record is None or self.run.book.amphora(record.amphora_id) is not None:
-            return
-        with _left_to_another_run(self.run, self.name):
-            super().execute()
-
-
-@contextlib.contextmanager
-def _left_to_another_run(run: Run, name: str) -> Iterator[None]:
-    """A failure is no failure of the job."""
-    try:
-        yield
-    except ProviderError as error:
-        if error.reason.code is Code.LEASE_LOST:
-            raise
-        run.leave(name, error)
 
 
 def needs_room(run: Run) -> bool:
