@@ -74,7 +74,7 @@ def _plug_and_serve(run: Run) -> list[base_flow.Flow]:
     ready = _parallel("ready", [amphorae.MarkReady(run, a) for a in plan.amphorae])
     if plan.release_when is ReleaseWhen.BEFORE_PLUG:
         serving = _serial("serving", [*plug, *serve, *_vrrp(run), ready])
-        going = _serial("going", _release_amphorae(run))
+        going = _serial("going", _let_go(run))
         return [*_stand_down(run), _parallel("replace", [going, serving])]
     if plan.release_when is not ReleaseWhen.BEFORE_VRRP:
         return [*plug, *serve, *_vrrp(run), ready]
@@ -94,6 +94,16 @@ def _stand_down(run: Run) -> list[base_flow.Flow]:
     return [
         _parallel("left", [steps[a.id] for a in gone if not a.serves]),
         _parallel("stand-down", [steps[a.id] for a in gone if a.serves]),
+    ]
+
+
+def _let_go(run: Run) -> list[base_flow.Flow]:
+    gone = run.plan.release_amphorae
+    rows = [p for a in gone for p in run.book.ports(a.id)]
+    let_ports_go = [standing_down.LetPortGo(run, p, detach=False) for p in rows]
+    return [
+        _parallel("let-servers-go", [standing_down.LetServerGo(run, a.id) for a in gone]),
+        _parallel("let-ports-go", let_ports_go),
     ]
 
 

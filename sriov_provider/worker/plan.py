@@ -88,7 +88,7 @@ def _make(
         amphorae=tuple(plan_amphora.amphora(a, *known) for a in kept),
         release_amphorae=cast.released,
         release_ports=surplus,
-        leftovers=_leftovers(job, surplus),
+        leftovers=_leftovers(job, surplus, inventory),
         members=plan_members.member_rows(wanted, failed, networks, facts),
         failed=failed,
         configure=_needs_configure(job, serve),
@@ -213,9 +213,11 @@ def firewall_repair(job: Job, inventory: Inventory) -> Plan:
     )
 
 
-def _leftovers(job: Job, surplus: tuple[PortRecord, ...]) -> frozenset[str]:
-    """What an earlier job tried to release in vain."""
-    return frozenset(p.id for p in surplus if p.state is PortState.RELEASING and job.attempt == 1)
+def _leftovers(job: Job, surplus: tuple[PortRecord, ...], inventory: Inventory) -> frozenset[str]:
+    """What an earlier job, or a run once its amphora was gone, tried to release in vain."""
+    known = {a.id for a in inventory.amphorae}
+    going = (p for p in surplus if p.state is PortState.RELEASING)
+    return frozenset(p.id for p in going if job.attempt == 1 or p.amphora_id not in known)
 
 
 def _half_done(kept: tuple[AmphoraRecord, ...], inventory: Inventory) -> bool:
@@ -244,7 +246,8 @@ def _release_when(
     answers it may be us who are cut off: both may serve."""
     asked = lb.flavor.get("failover_strategy")
     narrow = policy == STRICT or _dead(cast, facts)
-    in_vain = made.job.placement > 0 and _may_make_room(cast, facts)
+    builds = any(not a.serves for a in cast.kept)
+    in_vain = builds and made.job.placement > 0 and _may_make_room(cast, facts)
     first = in_vain or (narrow and roles.survivors(cast, facts))
     if asked:
         first = asked == "release_first"

@@ -96,6 +96,8 @@ class Run:
         # Ids of amphorae that go and have answered, and of servers that Nova is deleting.
         self.answering: set[str] = set()
         self.deleting: set[str] = set()
+        # Ids of amphorae, and of rows of ports, that go and are not gone yet.
+        self.left: set[str] = set()
         # Ids of amphorae that the next plan finds built and plugged.
         self.prepared: set[str] = set()
 
@@ -151,8 +153,9 @@ class Run:
 
     @property
     def again(self) -> bool:
-        """The plan is carried out, and the job is to be run again for members."""
-        return bool(self._passing) and self.plan.retry_members is Retry.AGAIN
+        """The plan is carried out, and the job is to be run again for members or for what is not
+        gone yet."""
+        return bool(self._passing or self.left) and self.plan.retry_members is Retry.AGAIN
 
     def lacks_members(self, amphora_id: str) -> bool:
         """True when the amphora is to be brought up to date later."""

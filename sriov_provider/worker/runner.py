@@ -243,7 +243,7 @@ class Runner:
     ) -> None:
         failed, members = run.failed, run.plan.members
         if run.again:
-            self._run_again(job, f"members that failed: {sorted(failed)}")
+            self._run_again(job, f"not all is done; members that failed: {sorted(failed)}")
             return
         self._sessions.run(
             lambda session: outcome.succeeded(session, job, lb, inventory, members, failed, heard)

@@ -3,15 +3,22 @@ its server may end later."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Iterator
 
-from sriov_provider.errors import ProviderError
+from sriov_provider.errors import Code, ProviderError
 from sriov_provider.records import AmphoraState
 from sriov_provider.worker.plan_model import AmphoraPlan
 from sriov_provider.worker.run import PATIENCE, Run
 from sriov_provider.worker.tasks.base import Step
 from sriov_provider.worker.tasks.members import in_vain
-from sriov_provider.worker.tasks.servers import ask_to_delete, release_amphora
+from sriov_provider.worker.tasks.ports import ReleasePort
+from sriov_provider.worker.tasks.servers import (
+    ReleaseAmphora,
+    ask_to_delete,
+    release_amphora,
+)
 
 LOG = logging.getLogger(__name__)
 
@@ -47,7 +54,43 @@ class StandDown(Step):
                 return
             except ProviderError as error:
                 LOG.warning("Amphora %s does not stand down: %s", self.subject, error.reason)
-        release_amphora(run, self.subject)
+        if all(a.record.serves for a in run.plan.amphorae):
+            # An earlier run has seen to it that it does not serve; nobody gets the VIP in this one.
+            with _left_to_another_run(run, self.subject):
+                release_amphora(run, self.subject)
+        else:
+            release_amphora(run, self.subject)
+
+
+class LetServerGo(ReleaseAmphora):
+    """Of one that has stood down: its end is not waited for at the cost of its successor."""
+
+    def execute(self) -> None:
+        if self.subject not in self.run.left:
+            with _left_to_another_run(self.run, self.subject):
+                super().execute()
+
+
+class LetPortGo(ReleasePort):
+    """A port of that server, once it is gone."""
+
+    def execute(self) -> None:
+        record = self.run.book.port(self.subject)
+        if record is not None and self.run.book.amphora(record.amphora_id) is None:
+            with _left_to_another_run(self.run, self.subject):
+                super().execute()
+
+
+@contextlib.contextmanager
+def _left_to_another_run(run: Run, subject: str) -> Iterator[None]:
+    """A failure is no failure of the job."""
+    try:
+        yield
+    except ProviderError as error:
+        if error.reason.code is Code.LEASE_LOST:
+            raise
+        LOG.warning("%s does not go yet: %s", subject, error.reason)
+        run.left.add(subject)
 
 
 def needs_room(run: Run) -> bool:

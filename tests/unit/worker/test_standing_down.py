@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from sriov_provider.records import AmphoraState
@@ -107,12 +109,66 @@ def test_what_nova_does_not_delete_serves_on(world: World) -> None:
     served(world, scene)
 
 
-@pytest.mark.parametrize("verb", ["delete_server", "has_server", "delete_port"])
-def test_a_failure_on_the_way_is_tried_again(world: World, verb: str) -> None:
+def test_a_delete_that_is_refused_once(world: World) -> None:
     scene = working(world)
-    world.cloud.fail(verb, errors.server_error())
+    world.cloud.fail("delete_server", errors.server_error())
     world.failover(scene.lb)
     assert [job.attempt for job in world.run_all()] == [1, 2]
+    assert leaked(world) == []
+    served(world, scene)
+
+
+@pytest.mark.parametrize("placement", [0, 1])
+@pytest.mark.parametrize("verb", ["has_server", "delete_port"])
+def test_what_does_not_go_at_once_goes_in_another_run(
+    world: World, verb: str, placement: int
+) -> None:
+    """Its successor serves meanwhile, also one that found its VF in the second place."""
+    scene = working(world)
+    world.cloud.fail(verb, refused(world, scene))
+    if placement:
+        world.cloud.fail("attach_port", errors.no_vf())
+    world.calls.forget()
+    world.failover(scene.lb)
+    assert [job.attempt for job in world.run_all()] == [1, 2]
+    assert world.calls.log.count("create_server") == 1 + placement
+    assert leaked(world) == []
+    served(world, scene)
+
+
+def refused(world: World, scene: Scene) -> Callable[[str], Exception | None]:
+    """What the load balancer has now."""
+    there = world.inventory(scene.lb)
+    ids = {*(a.compute_id for a in there.amphorae), *(p.neutron_id for p in there.ports)}
+    return lambda subject: errors.timeout() if subject in ids else None
+
+
+@pytest.mark.parametrize("verb", ["has_server", "delete_port"])
+@pytest.mark.parametrize("answers", [True, False])
+@pytest.mark.parametrize("placement", [0, 1])
+def test_what_does_not_go_for_long(world: World, verb: str, answers: bool, placement: int) -> None:
+    """Changes go on meanwhile, and it goes with one of them."""
+    scene = working(world)
+    (old,) = world.inventory(scene.lb).amphorae
+    world.cloud.fail(verb, refused(world, scene), times=None)
+    if placement:
+        world.cloud.fail("attach_port", errors.no_vf())
+    world.failover(scene.lb)
+    # A port whose server is gone is in nobody's way.
+    assert len(world.run_all()) == {"has_server": 3, "delete_port": 2}[verb]
+    assert world.agent.provisioning(scene.lb) == "ACTIVE"
+    if not answers:
+        die(world, old)
+    (new,) = (a for a in world.inventory(scene.lb).amphorae if a.id != old.id)
+    assert new.state is AmphoraState.READY
+    listener = world.add_listener(scene.lb, protocol_port=443)
+    assert len(world.run_all()) == 1
+    assert {world.agent.provisioning(i) for i in (*scene.ids, listener)} == {"ACTIVE"}
+    assert world.amphora.of(new.id).order[-1] == "apply_firewall"
+    world.cloud.heal()
+    world.delete(listener)
+    world.run_all()
+    assert [a.id for a in world.inventory(scene.lb).amphorae] == [new.id]
     assert leaked(world) == []
     served(world, scene)
 
