@@ -56,7 +56,16 @@ class Services:
 
 
 class Run:
-    """One run of one plan."""
+    """One run of one plan.
+
+    :ivar repairs: what came of the repair of each amphora
+    :ivar asked: Neutron's ids of ports that Nova was asked to attach
+    :ivar attached: Neutron's ids of member ports that are on their servers before their turn
+    :ivar answering: ids of amphorae that go and have answered
+    :ivar deleting: ids of servers that Nova has taken the request to delete of
+    :ivar left: ids of amphorae, and of rows of ports, that go and are not gone yet
+    :ivar prepared: ids of amphorae that the next plan finds built and plugged
+    """
 
     def __init__(
         self,
@@ -86,19 +95,13 @@ class Run:
         self._passing: set[str] = set()
         self._tried = dict.fromkeys(plan.job.hosts_tried)
         self._found: dict[str, Port] | None = None
-        # What came of the repair of each amphora.
-        self.repairs: list[Repair] = []
         self._given_up = threading.Event()
-        # Neutron's ids of ports that Nova was asked to attach, and of member ports that are on
-        # their servers before their turn.
+        self.repairs: list[Repair] = []
         self.asked: set[str] = set()
         self.attached: set[str] = set()
-        # Ids of amphorae that go and have answered, and of servers that Nova is deleting.
         self.answering: set[str] = set()
         self.deleting: set[str] = set()
-        # Ids of amphorae, and of rows of ports, that go and are not gone yet.
         self.left: set[str] = set()
-        # Ids of amphorae that the next plan finds built and plugged.
         self.prepared: set[str] = set()
 
     def of(self, plan: Plan) -> Run:
