@@ -62,7 +62,6 @@ class Run:
     :ivar asked: Neutron's ids of ports that Nova was asked to attach
     :ivar attached: Neutron's ids of member ports that are on their servers before their turn
     :ivar answering: ids of amphorae that go and have answered
-    :ivar deleting: ids of servers that Nova has taken the request to delete of
     :ivar left: ids of amphorae, and of rows of ports, that go and are not gone yet
     :ivar prepared: ids of amphorae that the next plan finds built and plugged
     """
@@ -100,7 +99,6 @@ class Run:
         self.asked: set[str] = set()
         self.attached: set[str] = set()
         self.answering: set[str] = set()
-        self.deleting: set[str] = set()
         self.left: set[str] = set()
         self.prepared: set[str] = set()
 

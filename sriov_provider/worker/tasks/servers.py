@@ -178,31 +178,18 @@ class ReleaseAmphora(Step):
         self.run.book.drop_amphora(record)
 
 
-def ask_to_delete(run: Run, record: AmphoraRecord) -> str | None:
-    """Once Nova has taken the request the server goes.
-
-    :returns: its id; None when there is none
-    """
+def release_server(run: Run, record: AmphoraRecord) -> None:
+    """Delete and wait until it is gone: its VFs are free only then, and a VIP must not answer
+    twice."""
     compute, server_id = run.services.compute, record.compute_id
     if server_id is None:
         # The intent may be all that is on record of a create that went through.
         length = run.services.settings.amphora.random_name_length
         found = compute.find_server(server_name(record.id, length))
         if found is None:
-            return None
+            return
         server_id = found.id
-    if server_id not in run.deleting:
-        compute.delete_server(server_id)
-        run.deleting.add(server_id)
-    return server_id
-
-
-def release_server(run: Run, record: AmphoraRecord) -> None:
-    """Delete and wait until it is gone: its VFs are free only then, and a VIP must not answer
-    twice."""
-    compute, server_id = run.services.compute, ask_to_delete(run, record)
-    if server_id is None:
-        return
+    compute.delete_server(server_id)
     slow = ProviderError(
         Code.TIMEOUT,
         "The load balancer's amphora could not be removed in time.",

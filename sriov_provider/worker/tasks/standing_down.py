@@ -14,17 +14,9 @@ from sriov_provider.worker.run import PATIENCE, Run
 from sriov_provider.worker.tasks.base import Step
 from sriov_provider.worker.tasks.members import in_vain
 from sriov_provider.worker.tasks.ports import ReleasePort
-from sriov_provider.worker.tasks.servers import (
-    ReleaseAmphora,
-    ask_to_delete,
-    release_amphora,
-)
+from sriov_provider.worker.tasks.servers import ReleaseAmphora, release_amphora
 
 LOG = logging.getLogger(__name__)
-
-# Seconds to connect, and for the answer. Its guest is being switched off: when it is gone before it
-# has answered, that is as good.
-_PATIENCE = (1.0, 2.0)
 
 
 class AskLeaving(Step):
@@ -41,16 +33,15 @@ class AskLeaving(Step):
 
 class StandDown(Step):
     """Its interfaces go down, or all of it goes: where its agent does not do that, or where there
-    has to be room for what follows. Not before Nova has taken the request to delete it: what would
-    stay serves on."""
+    has to be room for what follows. Nova is asked after it: it switches a guest off at once, which
+    then does not answer any more."""
 
     def execute(self) -> None:
         run = self.run
-        record = run.book.change_amphora(self.subject, state=AmphoraState.RELEASING)
+        run.book.change_amphora(self.subject, state=AmphoraState.RELEASING)
         if self.subject in run.answering and not needs_room(run):
-            ask_to_delete(run, record)
             try:
-                run.services.amphora.stand_down(run.endpoint(self.subject), _PATIENCE)
+                run.services.amphora.stand_down(run.endpoint(self.subject), PATIENCE)
                 return
             except ProviderError as error:
                 LOG.warning("Amphora %s does not stand down: %s", self.subject, error.reason)

@@ -34,7 +34,7 @@ def test_it_is_deleted_while_its_successor_is_configured(threaded: World) -> Non
     assert log.count("attach_port") == 3
     assert log.count("delete_server") == 1
     last = len(log) - log[::-1].index("attach_port") - 1
-    assert last < log.index("delete_server") < log.index("stand_down") < log.index("plug_vip")
+    assert last < log.index("stand_down") < log.index("plug_vip")
     served(threaded, scene)
 
 
@@ -93,33 +93,8 @@ def test_what_has_stood_down_is_not_taken_for_one_that_serves(world: World) -> N
     served(world, scene)
 
 
-def test_what_nova_does_not_delete_serves_on(world: World) -> None:
-    """A server that somebody has locked."""
-    scene = working(world)
-    (old,) = world.inventory(scene.lb).amphorae
-    refuse = {old.compute_id: errors.conflict()}
-    world.cloud.fail("delete_server", lambda server: refuse.get(server), times=None)
-    world.failover(scene.lb)
-    world.run_all()
-    assert world.agent.provisioning(scene.lb) == "ERROR"
-    assert "stand_down" not in world.amphora.of(old.id).order
-    assert list(world.cloud.servers) == [old.compute_id]
-    refuse.clear()
-    failed_over(world, scene)
-    served(world, scene)
-
-
-def test_a_delete_that_is_refused_once(world: World) -> None:
-    scene = working(world)
-    world.cloud.fail("delete_server", errors.server_error())
-    world.failover(scene.lb)
-    assert [job.attempt for job in world.run_all()] == [1, 2]
-    assert leaked(world) == []
-    served(world, scene)
-
-
 @pytest.mark.parametrize("placement", [0, 1])
-@pytest.mark.parametrize("verb", ["has_server", "delete_port"])
+@pytest.mark.parametrize("verb", ["delete_server", "has_server", "delete_port"])
 def test_what_does_not_go_at_once_goes_in_another_run(
     world: World, verb: str, placement: int
 ) -> None:
@@ -143,7 +118,7 @@ def refused(world: World, scene: Scene) -> Callable[[str], Exception | None]:
     return lambda subject: errors.timeout() if subject in ids else None
 
 
-@pytest.mark.parametrize("verb", ["has_server", "delete_port"])
+@pytest.mark.parametrize("verb", ["delete_server", "has_server", "delete_port"])
 @pytest.mark.parametrize("answers", [True, False])
 @pytest.mark.parametrize("placement", [0, 1])
 def test_what_does_not_go_for_long(world: World, verb: str, answers: bool, placement: int) -> None:
@@ -155,7 +130,7 @@ def test_what_does_not_go_for_long(world: World, verb: str, answers: bool, place
         world.cloud.fail("attach_port", errors.no_vf())
     world.failover(scene.lb)
     # A port whose server is gone is in nobody's way.
-    assert len(world.run_all()) == {"has_server": 3, "delete_port": 2}[verb]
+    assert len(world.run_all()) == (2 if verb == "delete_port" else 3)
     assert world.agent.provisioning(scene.lb) == "ACTIVE"
     if not answers:
         die(world, old)
