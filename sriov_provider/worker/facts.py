@@ -52,7 +52,7 @@ def silent_ones(inventory: Inventory, amphorae: AmphoraClient) -> frozenset[str]
     A lone amphora is not asked: nobody could go on without it.
     """
     pair = [a for a in inventory.amphorae if a.serves and a.role != STANDALONE]
-    return frozenset(a.id for a in pair if not _answers(a, amphorae))
+    return frozenset(a.id for a in pair if not answers(a, amphorae))
 
 
 def still_answering(
@@ -61,10 +61,11 @@ def still_answering(
     """Of the amphorae that earlier plans of a run have prepared: one that serves is not given up
     for another that has died meanwhile."""
     there = [a for a in inventory.amphorae if a.id in prepared]
-    return frozenset(a.id for a in there if _answers(a, amphorae))
+    return frozenset(a.id for a in there if answers(a, amphorae))
 
 
-def _answers(amphora: AmphoraRecord, amphorae: AmphoraClient) -> bool:
+def answers(amphora: AmphoraRecord, amphorae: AmphoraClient) -> bool:
+    """Within seconds."""
     try:
         amphorae.probe(Endpoint(amphora.id, amphora.management_ip or ""), PATIENCE)
     except ProviderError as error:

@@ -151,7 +151,7 @@ def _build(run: Run, amphora: AmphoraPlan) -> base_flow.Flow:
     is attached while the agent starts."""
     name = amphora.record.id
     room = run.plan.release_when not in _ROOM_COMES or not run.plan.release_amphorae
-    early = [p for p in amphora.member_ports if p.record.id not in amphora.boots_with]
+    early = amphora.hot_plugged
     flow = linear_flow.Flow(f"build:{name}")
     while_booting = unordered_flow.Flow(f"boot:{name}").add(servers.WaitServer(run, amphora))
     if amphora.boots_with:

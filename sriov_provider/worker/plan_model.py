@@ -97,6 +97,11 @@ class AmphoraPlan:
     vip_subnets: tuple[str, ...] = ()
     vip_members: tuple[str, ...] = ()
 
+    @property
+    def hot_plugged(self) -> tuple[PortPlan, ...]:
+        """Member interfaces that the server is not booted with."""
+        return tuple(p for p in self.member_ports if p.record.id not in self.boots_with)
+
 
 @dataclasses.dataclass(frozen=True)
 class Plan:

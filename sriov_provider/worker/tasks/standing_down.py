@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from sriov_provider.errors import Code, ProviderError
 from sriov_provider.records import AmphoraState
+from sriov_provider.worker import facts
 from sriov_provider.worker.plan_model import AmphoraPlan
 from sriov_provider.worker.run import PATIENCE, Run
 from sriov_provider.worker.tasks.base import Step
@@ -23,12 +24,9 @@ class AskLeaving(Step):
     """Whether it answers, while others are built: nobody waits for one that is dead."""
 
     def execute(self) -> None:
-        try:
-            self.run.services.amphora.probe(self.run.endpoint(self.subject), PATIENCE)
-        except ProviderError as error:
-            LOG.warning("Amphora %s does not answer: %s", self.subject, error.reason)
-            return
-        self.run.answering.add(self.subject)
+        record = self.run.book.amphora(self.subject)
+        if record is not None and facts.answers(record, self.run.services.amphora):
+            self.run.answering.add(self.subject)
 
 
 class StandDown(Step):
@@ -90,7 +88,6 @@ def needs_room(run: Run) -> bool:
 
 
 def _lacks_interface(run: Run, amphora: AmphoraPlan) -> bool:
-    hot = [p for p in amphora.member_ports if p.record.id not in amphora.boots_with]
-    wanted = [p for p in hot if not in_vain(run, p)]
+    wanted = [p for p in amphora.hot_plugged if not in_vain(run, p)]
     rows = [run.book.port(p.record.id) for p in wanted]
     return any(row is None or row.neutron_id not in run.attached for row in rows)
